@@ -1,0 +1,1 @@
+"""Frozen records that everything else exchanges; no I/O, no logic beyond look-ups."""
