@@ -94,7 +94,8 @@ def place_library(
 
 def _compiled(name: str, omit: frozenset[str]) -> Path:
     source = (HERE / SOURCES[name]).read_text()
-    script = _version_script(omit)
+    prefix = "nvml" if "nvidia" in name else "cu"
+    script = _version_script(frozenset(s for s in omit if s.startswith(prefix)))
     compiler = find_compiler()
     key = "\0".join((source, (HERE / "scenario.h").read_text(), script, compiler))
     digest = hashlib.sha256(key.encode()).hexdigest()[:16]
@@ -108,6 +109,8 @@ def cache_directory() -> Path:
     """The folder of finished builds, private to this user."""
     folder = Path(tempfile.gettempdir()) / f"fwdoctor-fake-gpu-{_user_id()}"
     folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.stat().st_uid != _user_id():
+        raise BuildError("fake-gpu-build", f"{folder} belongs to another user")
     return folder
 
 

@@ -54,7 +54,7 @@ __attribute__((constructor)) static void load_scenario(void)
 {
     const char *path = getenv(SCENARIO_VARIABLE);
     FILE *file = path ? fopen(path, "r") : NULL;
-    char line[KEY_SIZE + VALUE_SIZE];
+    static char line[8192];
     if (!file) {
         fprintf(stderr, "fwdoctor fake GPU: %s names no readable file\n",
                 SCENARIO_VARIABLE);
