@@ -49,6 +49,8 @@ class Release:
     companions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     variants: tuple[Variant, ...] = ()
     conda: tuple[Variant, ...] = ()
+    # folders of NVIDIA wheels its own library search does not reach (measured):
+    runpath_lacks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +75,7 @@ class DriverBranch:
     windows_branches: tuple[int, ...] = ()
     platform: str = "linux"
     architectures: tuple[str, ...] = ()
+    open_modules: str | None = None  # optional, default
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +92,7 @@ class Architecture:
     # cubins of the same major and lower minor that nevertheless do not run here:
     rejects_cubins_of: tuple[ComputeCapability, ...] = ()
     rejects_until_cuda: CudaVersion | None = None
+    open_modules: str | None = None  # impossible, possible, required
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,154 @@
+"""`--assume FACT=VALUE`: replace facts of a snapshot, visibly.
+
+For machines one is not on: driver=550.54.14, gpu="RTX 4090" (or several, separated by
+commas), cuda=12.4, os=linux, python=3.12, glibc=2.31.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from fwdoctor import compat, presence
+from fwdoctor.errors import UsageError
+from fwdoctor.model.snapshot import Assumption, Gpu, LibCuda
+from fwdoctor.versions import ComputeCapability, CudaVersion, DriverVersion
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fwdoctor.matrices.load import Matrices
+    from fwdoctor.model.snapshot import Snapshot
+
+
+def apply_assumptions(
+    snapshot: Snapshot, assumptions: tuple[str, ...], matrices: Matrices
+) -> Snapshot:
+    """The snapshot with these facts replaced; raises UsageError for a bad one."""
+    for text in assumptions:
+        fact, found, value = text.partition("=")
+        fact = fact.strip().lower()
+        if not found or fact not in _ASSUMABLE:
+            known = ", ".join(sorted(_ASSUMABLE))
+            raise UsageError(
+                "bad-assumption",
+                f"--assume {text!r}: not one of {known} followed by =VALUE",
+            )
+        try:
+            snapshot = _ASSUMABLE[fact](snapshot, value.strip(), matrices)
+        except ValueError as error:
+            raise UsageError("bad-assumption", f"--assume {fact}: {error}") from error
+    return snapshot
+
+
+def _noted(
+    snapshot: Snapshot, fact: str, value: str, was: object | None
+) -> tuple[Assumption, ...]:
+    noted = Assumption(fact=fact, value=value, was=None if was is None else str(was))
+    return (*snapshot.assumptions, noted)
+
+
+def _driver(snapshot: Snapshot, value: str, matrices: Matrices) -> Snapshot:
+    version = DriverVersion.parse(value)
+    spoken = compat.driver_speaks(
+        version, matrices, os_name=presence.driver_os(snapshot)
+    )
+    driver = replace(
+        snapshot.driver,
+        version=version,
+        version_source="assumed",
+        cuda_driver_version=spoken,
+        kernel_module=version,
+        nvml_code=0,
+        nvml_version=version,
+        nvidia_smi=None,
+        libcuda=LibCuda(
+            kind="driver", version=version, init_code=0, cuda_driver_version=spoken
+        ),
+    )
+    noted = _noted(snapshot, "driver", value, snapshot.driver.version)
+    return replace(snapshot, driver=driver, assumptions=noted)
+
+
+def _cuda(snapshot: Snapshot, value: str, matrices: Matrices) -> Snapshot:
+    del matrices
+    spoken = CudaVersion.parse(value)
+    libcuda = replace(
+        snapshot.driver.libcuda or LibCuda(), init_code=0, cuda_driver_version=spoken
+    )
+    driver = replace(snapshot.driver, cuda_driver_version=spoken, libcuda=libcuda)
+    was = snapshot.driver.cuda_driver_version
+    return replace(
+        snapshot, driver=driver, assumptions=_noted(snapshot, "cuda", value, was)
+    )
+
+
+def _gpu(snapshot: Snapshot, value: str, matrices: Matrices) -> Snapshot:
+    names = [name.strip() for name in value.split(",") if name.strip()]
+    gpus = tuple(_gpu_called(i, name, matrices) for i, name in enumerate(names))
+    was = ", ".join(gpu.name or "?" for gpu in snapshot.gpus or ()) or None
+    return replace(
+        snapshot, gpus=gpus, assumptions=_noted(snapshot, "gpu", value, was)
+    )
+
+
+def _gpu_called(index: int, name: str, matrices: Matrices) -> Gpu:
+    model = matrices.find_gpu(name)
+    if model is not None:
+        return Gpu(
+            index=index, name=model.name, compute_capability=model.compute_capability
+        )
+    try:
+        capability = ComputeCapability.parse(name)
+    except ValueError:
+        raise ValueError(
+            f"no GPU {name!r} in our data; give its compute capability, such as 8.9"
+        ) from None
+    return Gpu(index=index, name=f"GPU {capability}", compute_capability=capability)
+
+
+def _os(snapshot: Snapshot, value: str, matrices: Matrices) -> Snapshot:
+    del matrices
+    if value not in ("linux", "windows", "macos", "wsl"):
+        raise ValueError(f"{value!r} is not linux, windows, macos or wsl")
+    host = replace(
+        snapshot.host,
+        os="linux" if value == "wsl" else value,  # type: ignore[arg-type]  # checked above
+        is_wsl=value == "wsl",
+    )
+    noted = _noted(snapshot, "os", value, snapshot.host.os)
+    return replace(snapshot, host=host, assumptions=noted)
+
+
+def _python(snapshot: Snapshot, value: str, matrices: Matrices) -> Snapshot:
+    del matrices
+    if not all(part.isdigit() for part in value.split(".")) or "." not in value:
+        raise ValueError(f"{value!r} is not a Python version such as 3.12")
+    target = snapshot.target
+    if target is None:
+        raise ValueError("there is no Python environment to assume it of")
+    environments = tuple(
+        replace(env, python_version=value) if env is target else env
+        for env in snapshot.environments
+    )
+    noted = _noted(snapshot, "python", value, target.python_version)
+    return replace(snapshot, environments=environments, assumptions=noted)
+
+
+def _glibc(snapshot: Snapshot, value: str, matrices: Matrices) -> Snapshot:
+    del matrices
+    if not all(part.isdigit() for part in value.split(".")):
+        raise ValueError(f"{value!r} is not a glibc version such as 2.31")
+    host = replace(snapshot.host, libc="glibc", libc_version=value)
+    noted = _noted(snapshot, "glibc", value, snapshot.host.libc_version)
+    return replace(snapshot, host=host, assumptions=noted)
+
+
+_ASSUMABLE: dict[str, Callable[[Snapshot, str, Matrices], Snapshot]] = {
+    "driver": _driver,
+    "cuda": _cuda,
+    "gpu": _gpu,
+    "os": _os,
+    "python": _python,
+    "glibc": _glibc,
+}

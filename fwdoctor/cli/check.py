@@ -1,0 +1,102 @@
+"""`fwdoctor check`: probe this machine, judge, report."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from fwdoctor.cli import options
+from fwdoctor.cli.boundary import command
+
+
+@command
+def check(
+    python: Annotated[
+        str | None,
+        typer.Option(
+            help="Examine this interpreter or virtual environment.", metavar="PATH"
+        ),
+    ] = None,
+    prefix: Annotated[
+        str | None,
+        typer.Option(help="Examine this venv or conda environment.", metavar="DIR"),
+    ] = None,
+    snapshot: Annotated[
+        str | None,
+        typer.Option(help="Judge a saved snapshot instead.", metavar="FILE"),
+    ] = None,
+    assume: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Replace a fact: driver=550.54.14, gpu='RTX 4090'. Repeatable.",
+            metavar="FACT=VALUE",
+        ),
+    ] = None,
+    require: Annotated[
+        str | None,
+        typer.Option(help="Fail unless usable: gpu,torch,tensorflow.", metavar="LIST"),
+    ] = None,
+    fail_on: Annotated[
+        str,
+        typer.Option(
+            help="Exit 1 from this severity: error, warning or never.", metavar="LEVEL"
+        ),
+    ] = "error",
+    select: Annotated[
+        str | None,
+        typer.Option(help="Only these rules (codes or names).", metavar="LIST"),
+    ] = None,
+    ignore: Annotated[
+        str | None,
+        typer.Option(help="Leave out these rules (codes or names).", metavar="LIST"),
+    ] = None,
+    deep: Annotated[
+        bool,
+        typer.Option("--deep", help="Also import the frameworks, in child processes."),
+    ] = False,
+    format_name: options.Format = "terminal",
+    output: options.Output = None,
+    color: options.Color = "auto",
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Can PyTorch and TensorFlow use this machine's GPU, and if not, why?
+
+    Reads files and asks the driver; no framework is imported unless --deep is given.
+    Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 usage error or unreadable
+    input, 3 internal error, 4 not enough facts to judge what was required.
+    """
+    import time
+
+    begun = time.perf_counter()
+    from fwdoctor.cli.checking import CheckRequest, run_check
+    from fwdoctor.cli.boundary import emit
+    from fwdoctor.report.registry import FORMATS, render
+
+    chosen = options.one_of(format_name, tuple(FORMATS), "--format")
+    request = CheckRequest(
+        python=python,
+        prefix=prefix,
+        snapshot=snapshot,
+        assume=tuple(assume or ()),
+        require=_words(require),
+        fail_on=options.one_of(fail_on, ("error", "warning", "never"), "--fail-on"),
+        select=_words(select),
+        ignore=_words(ignore),
+        is_deep=deep,
+    )
+    report, code = run_check(request)
+    look = options.render_options(
+        color=color,
+        output=output,
+        quiet=quiet,
+        verbose=verbose,
+        seconds=time.perf_counter() - begun,
+    )
+    emit(render(report, chosen, look), output)
+    raise typer.Exit(int(code))
+
+
+def _words(text: str | None) -> tuple[str, ...]:
+    return tuple(word for part in (text or "").split(",") if (word := part.strip()))

@@ -1,0 +1,112 @@
+"""What `check` and `snapshot` do: take a snapshot, assume, judge, choose the code."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from fwdoctor import presence
+from fwdoctor.errors import ExitCode, UsageError
+from fwdoctor.model.finding import SEVERITIES
+
+if TYPE_CHECKING:
+    from fwdoctor.model.finding import Finding, Report
+    from fwdoctor.model.snapshot import Snapshot
+
+REQUIRABLE = ("gpu", "torch", "tensorflow")
+DEEP_TIMEOUT_S = 60.0
+# For tests: a folder that replaces "/" for everything but the Python environments.
+TEST_ROOT = "FWDOCTOR_TEST_ROOT"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckRequest:
+    """What the command line asked for."""
+
+    python: str | None = None
+    prefix: str | None = None
+    snapshot: str | None = None
+    assume: tuple[str, ...] = ()
+    require: tuple[str, ...] = ()
+    fail_on: str = "error"
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    is_deep: bool = False
+    raw_folder: str | None = None
+
+
+def run_check(request: CheckRequest) -> tuple[Report, ExitCode]:
+    """The report, and the exit code it deserves."""
+    from fwdoctor.assume import apply_assumptions
+    from fwdoctor.judge import judge
+    from fwdoctor.matrices.load import Matrices
+
+    unknown = [word for word in request.require if word not in REQUIRABLE]
+    if unknown:
+        raise UsageError(
+            "bad-option", f"--require: {unknown[0]!r} is not gpu, torch or tensorflow"
+        )
+    matrices = Matrices()
+    snapshot = apply_assumptions(take_snapshot(request), request.assume, matrices)
+    report = judge(snapshot, matrices, select=request.select, ignore=request.ignore)
+    return report, exit_code(report, request)
+
+
+def take_snapshot(request: CheckRequest) -> Snapshot:
+    """Read the snapshot file, or probe this machine."""
+    if request.snapshot is not None:
+        from fwdoctor.cli.snapshot_file import read_snapshot
+
+        return replace(read_snapshot(request.snapshot), origin="file")
+    if request.python and request.prefix:
+        raise UsageError("bad-option", "give --python or --prefix, not both")
+    from fwdoctor.probes.machine import Target, probe_machine
+    from fwdoctor.probes.source import live_source
+
+    source = live_source(os.environ.get(TEST_ROOT))
+    target = Target(
+        path=request.python or request.prefix,
+        cwd=_cwd(),
+        deep_timeout_s=DEEP_TIMEOUT_S if request.is_deep else None,
+    )
+    return probe_machine(source, target)
+
+
+def _cwd() -> str:
+    try:
+        return os.getcwd()
+    except OSError:
+        return "/"  # the folder we stand in was removed
+
+
+def exit_code(report: Report, request: CheckRequest) -> ExitCode:
+    """Findings at or above the threshold, then what was required, then success."""
+    if request.fail_on != "never":
+        worst = SEVERITIES.index(request.fail_on)  # type: ignore[arg-type]  # checked by the CLI
+        if any(_counts(finding, worst) for finding in report.findings):
+            return ExitCode.FINDINGS
+    states = [_state_of(word, report) for word in request.require]
+    if False in states:
+        return ExitCode.FINDINGS
+    return ExitCode.NOT_ENOUGH_FACTS if None in states else ExitCode.OK
+
+
+def _counts(finding: Finding, worst: int) -> bool:
+    from fwdoctor.rules.causes import HARMLESS_CAUSES
+
+    is_severe = SEVERITIES.index(finding.severity) >= worst
+    return is_severe and finding.cause not in HARMLESS_CAUSES
+
+
+def _state_of(required: str, report: Report) -> bool | None:
+    if required == "gpu":
+        if report.snapshot.gpus:
+            return True
+        return presence.has_nvidia_gpu(report.snapshot) if _is_unknown(report) else False
+    verdict = report.frameworks.get(required)
+    return False if verdict is None else verdict.gpu_usable
+
+
+def _is_unknown(report: Report) -> bool:
+    return presence.has_nvidia_gpu(report.snapshot) is None

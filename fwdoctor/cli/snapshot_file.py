@@ -1,0 +1,43 @@
+"""Reading and writing snapshot files."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from fwdoctor.errors import SnapshotError
+from fwdoctor.model.codec import decode_snapshot, encode
+
+if TYPE_CHECKING:
+    from fwdoctor.model.snapshot import Snapshot
+
+LIMIT_BYTES = 50_000_000
+
+
+def snapshot_text(snapshot: Snapshot) -> str:
+    """The snapshot as indented JSON with a final newline."""
+    return json.dumps(encode(snapshot), indent=2, ensure_ascii=False) + "\n"
+
+
+def read_snapshot(path: str) -> Snapshot:
+    """The snapshot (or the report's snapshot) in a file.
+
+    Raises SnapshotError naming the file, and the field that is wrong.
+    """
+    try:
+        with open(path, "rb") as stream:
+            content = stream.read(LIMIT_BYTES + 1)
+    except OSError as error:
+        raise SnapshotError(
+            "snapshot-unreadable", f"{path}: {error.strerror or error}"
+        ) from error
+    if len(content) > LIMIT_BYTES:
+        raise SnapshotError("snapshot-too-large", f"{path}: larger than 50 MB")
+    try:
+        return decode_snapshot(json.loads(content))
+    except SnapshotError as error:
+        raise SnapshotError(
+            error.reference, f"{path}: {error.message}", hint=error.hint
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise SnapshotError("snapshot-damaged", f"{path}: no JSON: {error}") from error

@@ -1,0 +1,211 @@
+"""Judges a snapshot: runs the rules, ranks what they find, and words the verdict.
+
+Pure: the same snapshot and matrices give the same report, timings apart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from fwdoctor import __version__, compat, presence
+from fwdoctor.model.finding import FrameworkVerdict, Report
+from fwdoctor.rules.causes import HARMLESS_CAUSES
+from fwdoctor.rules.ranking import rank
+from fwdoctor.rules.registry import load_rules
+from fwdoctor.rules.runner import run_rules
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from fwdoctor.matrices.load import Matrices
+    from fwdoctor.model.finding import Finding, VerdictWord
+    from fwdoctor.model.snapshot import Framework, Snapshot
+
+
+def judge(
+    snapshot: Snapshot,
+    matrices: Matrices,
+    *,
+    select: Collection[str] = (),
+    ignore: Collection[str] = (),
+) -> Report:
+    """The report on a snapshot.
+
+    `select` and `ignore` are prefixes of codes, or rule names.
+    """
+    every = load_rules()
+    rules = [rule for rule in every if _is_chosen(rule.code, rule.name, select, ignore)]
+    found, outcomes = run_rules(rules, snapshot, matrices)
+    findings = rank(found, every)
+    verdicts = {
+        name: _framework_verdict(name, framework, snapshot, matrices, findings)
+        for name, framework in presence.frameworks(snapshot.target).items()
+    }
+    word = _verdict_word(snapshot, findings, verdicts)
+    return Report(
+        fwdoctor_version=__version__,
+        verdict=word,
+        headline=_headline(snapshot, word, findings, verdicts),
+        frameworks=verdicts,
+        findings=findings,
+        outcomes=outcomes,
+        timings_ms={probe.name: probe.ms for probe in snapshot.probes},
+        snapshot=snapshot,
+    )
+
+
+def _is_chosen(
+    code: str, name: str, select: Collection[str], ignore: Collection[str]
+) -> bool:
+    def matches(patterns: Collection[str]) -> bool:
+        return any(code.startswith(p.upper()) or name == p.lower() for p in patterns)
+
+    return (not select or matches(select)) and not matches(ignore)
+
+
+def _framework_verdict(
+    name: str,
+    framework: Framework,
+    snapshot: Snapshot,
+    matrices: Matrices,
+    findings: tuple[Finding, ...],
+) -> FrameworkVerdict:
+    """Observed success first, then what blocks it, then the tables."""
+    usable, reason = _observed(framework)
+    if usable is None:
+        blocking = _blocking(name, findings)
+        if blocking is not None:
+            usable, reason = False, f"{blocking.code} {blocking.name}"
+        else:
+            usable, reason = _by_tables(framework, snapshot, matrices)
+    return FrameworkVerdict(
+        version=framework.version, gpu_usable=usable, reason=reason
+    )
+
+
+def _observed(framework: Framework) -> tuple[bool | None, str]:
+    if framework.deep is not None and framework.deep.gpu_available is True:
+        return True, "it found the GPU when it was imported"
+    return None, ""
+
+
+def _blocking(name: str, findings: tuple[Finding, ...]) -> Finding | None:
+    return next(
+        (f for f in findings if f.severity == "error" and name in f.blocks), None
+    )
+
+
+def _by_tables(
+    framework: Framework, snapshot: Snapshot, matrices: Matrices
+) -> tuple[bool | None, str]:
+    if framework.kind in ("rocm", "xpu", "metal"):
+        return None, f"a {framework.kind} build: not NVIDIA's field"
+    if framework.kind == "cpu":
+        return False, "a CPU-only build"
+    has_gpu = presence.has_nvidia_gpu(snapshot)
+    if has_gpu is False:
+        return False, "no NVIDIA GPU on this machine"
+    libcuda = snapshot.driver.libcuda
+    if libcuda is not None and libcuda.init_code not in (0, None):
+        return False, f"cuInit answers {libcuda.init_code}"
+    if not snapshot.gpus or framework.cuda is None:
+        return None, "the GPU or the build's CUDA version is not known"
+    return _by_versions(framework, snapshot, matrices)
+
+
+def _by_versions(
+    framework: Framework, snapshot: Snapshot, matrices: Matrices
+) -> tuple[bool | None, str]:
+    assert framework.cuda is not None  # noqa: S101  # checked by the caller
+    speaks = presence.driver_cuda(snapshot)
+    verdicts = [
+        compat.driver_runs(
+            framework.cuda,
+            matrices,
+            driver=snapshot.driver.version,
+            driver_cuda=speaks,
+            os_name=presence.driver_os(snapshot),
+        )
+    ]
+    gpu_verdicts = [
+        compat.gpu_runs(
+            cc,
+            matrices,
+            sass=framework.compute_capabilities or (),
+            ptx=framework.ptx or (),
+            build_cuda=framework.cuda,
+            driver_cuda=speaks,
+        )
+        for cc in presence.capabilities(snapshot)
+    ]
+    if any(verdict.ok for verdict in gpu_verdicts):
+        gpu_verdicts = [verdict for verdict in gpu_verdicts if verdict.ok]
+    verdicts.extend(gpu_verdicts)
+    for verdict in verdicts:
+        if not verdict.ok:
+            return verdict.ok, verdict.reason
+    return (True, "driver, GPU and build agree") if gpu_verdicts else (None, "")
+
+
+def _verdict_word(
+    snapshot: Snapshot,
+    findings: tuple[Finding, ...],
+    verdicts: dict[str, FrameworkVerdict],
+) -> VerdictWord:
+    if any(_is_alarm(finding) for finding in findings):
+        return "findings"
+    has_gpu = presence.has_nvidia_gpu(snapshot)
+    if has_gpu is False:
+        return "nothing-to-check"
+    if has_gpu is None:
+        return "not-enough-facts"
+    if verdicts and all(v.gpu_usable is None for v in verdicts.values()):
+        return "not-enough-facts"
+    return "healthy"
+
+
+def _is_alarm(finding: Finding) -> bool:
+    return finding.severity != "info" and finding.cause not in HARMLESS_CAUSES
+
+
+def _headline(
+    snapshot: Snapshot,
+    word: VerdictWord,
+    findings: tuple[Finding, ...],
+    verdicts: dict[str, FrameworkVerdict],
+) -> str:
+    if word == "nothing-to-check" and presence.has_nvidia_gpu(snapshot) is False:
+        return _headline_without_gpu(verdicts)
+    if word == "not-enough-facts":
+        return "Not enough facts to say whether the GPU can be used."
+    blocked = [n for n, v in verdicts.items() if v.gpu_usable is False]
+    usable = [n for n, v in verdicts.items() if v.gpu_usable is True]
+    if blocked:
+        names = _join(blocked)
+        cannot = f"{names} cannot use the GPU"
+        return f"{cannot}; {_join(usable)} can." if usable else f"{cannot}."
+    if any(f.severity == "error" for f in findings if _is_alarm(f)):
+        return "Something is wrong with this GPU installation."
+    if usable:
+        note = "." if word == "healthy" else ", with a warning."
+        return f"{_join(usable)} can use the GPU{note}"
+    if word == "findings":
+        return "There is a warning about this GPU installation."
+    return "The GPU and its driver work; no PyTorch or TensorFlow was examined."
+
+
+def _headline_without_gpu(verdicts: dict[str, FrameworkVerdict]) -> str:
+    if verdicts:
+        runs = "run" if len(verdicts) > 1 else "runs"
+        return f"No NVIDIA GPU here; {_join(list(verdicts))} {runs} on the CPU."
+    return "No NVIDIA GPU here, and no PyTorch or TensorFlow: nothing to check."
+
+
+def _join(names: list[str]) -> str:
+    return " and ".join(presence.FRAMEWORK_NAMES.get(name, name) for name in names)
+
+
+def with_input(report: Report, name: str) -> Report:
+    """The same report, naming the text or file it judged."""
+    return replace(report, input=name)

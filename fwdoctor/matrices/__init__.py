@@ -1,0 +1,1 @@
+"""Code for the data in `matrices/`: reading, asking, and refreshing them."""

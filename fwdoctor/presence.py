@@ -1,0 +1,102 @@
+"""Is there an NVIDIA GPU, and does an installed framework want one?
+
+The two questions that decide whether a missing driver is a fault or simply a machine
+without a GPU. Pure functions over a snapshot; None is «unknown».
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fwdoctor.compat import OsName
+    from fwdoctor.model.snapshot import Environment, Framework, Snapshot
+    from fwdoctor.versions import ComputeCapability, CudaVersion
+
+
+FRAMEWORK_NAMES = {"torch": "PyTorch", "tensorflow": "TensorFlow"}
+
+
+def has_nvidia_gpu(snapshot: Snapshot) -> bool | None:
+    """Whether the machine has an NVIDIA GPU, driver or not; None when unknown."""
+    if snapshot.gpus or _has_tegra_gpu(snapshot):
+        return True
+    if any(d.vendor == "nvidia" and d.kind == "gpu" for d in snapshot.pci or ()):
+        return True
+    if _has_driver_traces(snapshot):
+        return True
+    if snapshot.host.is_wsl or snapshot.pci is None:
+        return False if snapshot.gpus == () else None
+    return False
+
+
+def _has_tegra_gpu(snapshot: Snapshot) -> bool:
+    return snapshot.host.is_tegra is True
+
+
+def _has_driver_traces(snapshot: Snapshot) -> bool:
+    driver = snapshot.driver
+    return driver.kernel_module is not None or driver.version is not None
+
+
+def wants_gpu(environment: Environment, name: str) -> bool:
+    """Whether this environment's framework was installed for NVIDIA GPUs on purpose.
+
+    A PyTorch build for CUDA is what `pip install torch` gives on Linux, so it alone is
+    no wish; NVIDIA's library wheels beside TensorFlow, or a CUDA local label, are.
+    """
+    framework = frameworks(environment).get(name)
+    if framework is None or framework.kind != "cuda":
+        return False
+    if name == "tensorflow":
+        return bool(nvidia_packages(environment, framework.cuda))
+    return framework.source != "pypi"
+
+
+def frameworks(environment: Environment | None) -> dict[str, Framework]:
+    """The installed frameworks by name: torch, tensorflow."""
+    if environment is None:
+        return {}
+    found = {"torch": environment.torch, "tensorflow": environment.tensorflow}
+    return {name: item for name, item in found.items() if item is not None}
+
+
+def nvidia_packages(
+    environment: Environment, cuda: CudaVersion | None = None
+) -> dict[str, str]:
+    """Installed NVIDIA library wheels, name to version; only of `cuda`'s major."""
+    wheels = {
+        package.name: package.version
+        for package in environment.packages or ()
+        if package.name.startswith("nvidia-") and package.name != "nvidia-ml-py"
+    }
+    if cuda is None:
+        return wheels
+    suffix = f"-cu{cuda.major}"
+    return {name: v for name, v in wheels.items() if name.endswith(suffix)}
+
+
+def find_package(environment: Environment | None, name: str) -> str | None:
+    """The version of an installed package, by normalised name."""
+    packages = (environment.packages if environment else None) or ()
+    return next((p.version for p in packages if p.name == name), None)
+
+
+def capabilities(snapshot: Snapshot) -> tuple[ComputeCapability, ...]:
+    """Distinct compute capabilities of the machine's GPUs, lowest first."""
+    found = {gpu.compute_capability for gpu in snapshot.gpus or ()}
+    return tuple(sorted(cc for cc in found if cc is not None))
+
+
+def driver_os(snapshot: Snapshot) -> OsName:
+    """Whose driver numbering holds: under WSL the driver is the Windows one."""
+    is_windows = snapshot.host.os == "windows" or snapshot.host.is_wsl
+    return "windows" if is_windows else "linux"
+
+
+def driver_cuda(snapshot: Snapshot) -> CudaVersion | None:
+    """The CUDA driver API version that programs here meet."""
+    libcuda = snapshot.driver.libcuda
+    if libcuda is not None and libcuda.cuda_driver_version is not None:
+        return libcuda.cuda_driver_version
+    return snapshot.driver.cuda_driver_version

@@ -1,0 +1,1 @@
+"""Reports: one file per output format, each with `render(report, options) -> str`."""

@@ -1,0 +1,185 @@
+"""The parts of a machine as status rows: GPUs, driver, frameworks.
+
+Shared by the formats meant for people, so that they say the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from fwdoctor import presence
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fwdoctor.model.finding import Report
+    from fwdoctor.model.snapshot import Driver, Framework, Gpu, Snapshot
+
+Status = Literal["ok", "FAIL", "warn", "none", "?"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One part of the machine: its state, its name, and a line about it."""
+
+    status: Status
+    label: str
+    text: str
+
+
+def component_rows(report: Report) -> tuple[Row, ...]:
+    """Rows from the base up."""
+    snapshot = report.snapshot
+    return (
+        *_gpu_rows(report),
+        _driver_row(report),
+        *_container_rows(snapshot),
+        *_framework_rows(report),
+        *_other_environments(snapshot),
+    )
+
+
+def _gpu_rows(report: Report) -> Iterator[Row]:
+    snapshot = report.snapshot
+    for gpu in snapshot.gpus or ():
+        label = f"GPU {gpu.index}"
+        yield Row(status=_status(report, label), label=label, text=_gpu_text(gpu))
+    if snapshot.gpus:
+        return
+    found = [d for d in snapshot.pci or () if d.kind == "gpu"]
+    for device in found:
+        vendor = {"nvidia": "NVIDIA", "amd": "AMD", "intel": "Intel"}.get(device.vendor)
+        driver = device.kernel_driver or "no kernel driver"
+        status: Status = "?" if device.vendor == "nvidia" else "none"
+        text = f"{vendor or 'GPU'} device {device.device_id}, {driver}"
+        yield Row(status=status, label="GPU", text=text)
+    if not found:
+        known = presence.has_nvidia_gpu(snapshot) is not None
+        text = "no NVIDIA GPU found" if known else "not known"
+        yield Row(status="none" if known else "?", label="GPU", text=text)
+
+
+def _gpu_text(gpu: Gpu) -> str:
+    parts = [gpu.name or "name not known"]
+    if gpu.compute_capability:
+        parts.append(f"compute capability {gpu.compute_capability}")
+    if gpu.memory_bytes:
+        parts.append(f"{gpu.memory_bytes / 2**30:.0f} GiB")
+    if gpu.mig_enabled:
+        parts.append(f"MIG with {len(gpu.mig_instances or ())} instances")
+    if gpu.error_code is not None:
+        parts.append(f"NVML error {gpu.error_code}")
+    return ", ".join(parts)
+
+
+def _driver_row(report: Report) -> Row:
+    snapshot = report.snapshot
+    driver = snapshot.driver
+    if driver.version is None:
+        has_gpu = presence.has_nvidia_gpu(snapshot)
+        status: Status = "FAIL" if has_gpu else "none"
+        return Row(status=status, label="driver", text="no NVIDIA driver found")
+    return Row(
+        status=_status(report, "driver"), label="driver", text=_driver_text(driver)
+    )
+
+
+def _driver_text(driver: Driver) -> str:
+    assert driver.version is not None  # noqa: S101  # checked by the caller
+    parts = [f"{driver.version} (R{driver.version.branch})"]
+    if driver.cuda_driver_version:
+        parts.append(f"CUDA {driver.cuda_driver_version}")
+    libcuda = driver.libcuda.version if driver.libcuda else None
+    if libcuda is not None and driver.kernel_module == libcuda:
+        parts.append("kernel module and libcuda agree")
+    elif driver.kernel_module_flavour:
+        parts.append(f"{driver.kernel_module_flavour} kernel module")
+    return ", ".join(parts)
+
+
+def _container_rows(snapshot: Snapshot) -> Iterator[Row]:
+    container = snapshot.container
+    if container is None:
+        return
+    if container.kind:
+        yield Row(status="none", label="container", text=container.kind)
+    if container.scheduler:
+        given = container.scheduler_gpus
+        text = f"{container.scheduler} job, GPUs {given or 'none given'}"
+        yield Row(status="none", label="job", text=text)
+
+
+def _framework_rows(report: Report) -> Iterator[Row]:
+    target = report.snapshot.target
+    for name, framework in presence.frameworks(target).items():
+        verdict = report.frameworks.get(name)
+        usable = verdict.gpu_usable if verdict else None
+        status: Status = {True: "ok", False: "FAIL", None: "?"}[usable]  # type: ignore[assignment]  # the dict's values are statuses
+        if status == "ok":
+            status = _status(report, framework.package or name)
+        if status == "FAIL" and not _is_blamed(report, name):
+            status = "none"
+        yield Row(
+            status=status,
+            label=presence.FRAMEWORK_NAMES[name],
+            text=_framework_text(framework, report),
+        )
+    if target is not None and not presence.frameworks(target):
+        text = target.problem or f"no PyTorch or TensorFlow in {target.prefix}"
+        yield Row(status="none", label="Python", text=text)
+
+
+def _is_blamed(report: Report, name: str) -> bool:
+    return any(name in f.blocks and f.severity == "error" for f in report.findings)
+
+
+def _framework_text(framework: Framework, report: Report) -> str:
+    target = report.snapshot.target
+    parts = [framework.version or "version not known"]
+    if framework.kind == "cuda":
+        parts.append(f"CUDA {framework.cuda or 'not known'}")
+        if framework.cudnn:
+            parts.append(f"cuDNN {framework.cudnn}")
+    elif framework.kind != "unknown":
+        parts.append(f"{framework.kind.upper()} build")
+    text = ", ".join(parts)
+    if target is None:
+        return text
+    python = f" (Python {target.python_version})" if target.python_version else ""
+    return f"{text} in {target.prefix}{python}"
+
+
+def _other_environments(snapshot: Snapshot) -> Iterator[Row]:
+    others = [
+        env
+        for env in snapshot.environments
+        if not env.is_target and presence.frameworks(env)
+    ]
+    for env in others[:3]:
+        names = ", ".join(
+            f"{presence.FRAMEWORK_NAMES[name]} {framework.version or ''}".strip()
+            for name, framework in presence.frameworks(env).items()
+        )
+        yield Row(status="none", label="also here", text=f"{names} in {env.prefix}")
+    if len(others) > 3:
+        text = f"{len(others) - 3} more environments"
+        yield Row(status="none", label="also here", text=text)
+
+
+def _status(report: Report, subject: str) -> Status:
+    """The worst finding about a part decides its word."""
+    about = {f.severity for f in report.findings if f.subject.startswith(subject)}
+    if "error" in about:
+        return "FAIL"
+    return "warn" if "warning" in about else "ok"
+
+
+def machine_line(snapshot: Snapshot) -> str:
+    """The machine in a few words: "Ubuntu 24.04, x86_64, 1 GPU"."""
+    host = snapshot.host
+    parts = [host.distribution or host.os, host.machine]
+    if snapshot.gpus is not None:
+        count = len(snapshot.gpus)
+        parts.append(f"{count} GPU" if count == 1 else f"{count} GPUs")
+    return ", ".join(part for part in parts if part)

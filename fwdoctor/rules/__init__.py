@@ -1,0 +1,1 @@
+"""Rules: one file each, named `fwNNN_name.py`; `registry.py` finds them by scanning."""

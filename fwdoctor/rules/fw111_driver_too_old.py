@@ -1,0 +1,93 @@
+"""The driver is too old for the CUDA version a framework was built for.
+
+What it checks
+--------------
+The CUDA version the installed PyTorch or TensorFlow was built for, against the driver.
+From CUDA 11 on a build of a major version starts on every driver of that major
+(minor-version compatibility): a CUDA 12.8 build runs on a driver that speaks CUDA 12.2,
+and no finding is made. A driver newer than the build is always fine.
+
+Why it matters
+--------------
+The framework finds the driver, cannot use it, and falls back to the CPU: PyTorch warns
+«The NVIDIA driver on your system is too old», TensorFlow skips the GPU.
+
+How to fix
+----------
+Either install a build for an older CUDA that this driver runs, which needs no root and
+no reboot, or upgrade the driver. The CUDA toolkit on the machine (`nvcc`) plays no part.
+
+References
+----------
+- https://docs.nvidia.com/deploy/cuda-compatibility/
+- https://docs.nvidia.com/cuda/cuda-toolkit-release-notes/
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fwdoctor import compat, fixes, presence
+from fwdoctor.model.finding import Evidence, Problem
+from fwdoctor.rules.registry import rule
+from fwdoctor.solve.remedy import working_builds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fwdoctor.matrices.load import Matrices
+    from fwdoctor.model.snapshot import Framework, Snapshot
+
+
+@rule(
+    "FW111",
+    "driver-too-old",
+    cause="driver-too-old",
+    needs=("driver.version", "target"),
+    hears=True,
+)
+def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
+    """Each framework's CUDA version against the driver."""
+    for name, framework in presence.frameworks(snapshot.target).items():
+        if framework.kind == "cuda" and framework.cuda is not None:
+            yield from _check_one(name, framework, snapshot, matrices)
+
+
+def _check_one(
+    name: str, framework: Framework, snapshot: Snapshot, matrices: Matrices
+) -> Iterator[Problem]:
+    assert framework.cuda is not None  # noqa: S101  # checked by the caller
+    driver = snapshot.driver.version
+    speaks = presence.driver_cuda(snapshot)
+    os_name = presence.driver_os(snapshot)
+    verdict = compat.driver_runs(
+        framework.cuda, matrices, driver=driver, driver_cuda=speaks, os_name=os_name
+    )
+    if verdict.ok is not False:
+        return
+    least = compat.least_driver(framework.cuda, matrices, os_name=os_name)
+    product = f"{framework.package or name} {framework.version}"
+    spoken = f"; this driver speaks CUDA {speaks}" if speaks else ""
+    yield Problem(
+        subject=product,
+        message=f"driver {driver} is too old for {product},"
+        f" built for CUDA {framework.cuda}",
+        detail=f"{verdict.reason}{spoken}",
+        evidence=(
+            Evidence(
+                fact="driver_version",
+                value=str(driver),
+                source=snapshot.driver.version_source or "",
+            ),
+            Evidence(
+                fact=f"{name}.cuda",
+                value=framework.cuda_text or str(framework.cuda),
+                source=framework.path or "",
+            ),
+        ),
+        fix=(
+            *working_builds(snapshot, matrices, name),
+            fixes.driver_upgrade(snapshot, matrices, least),
+        ),
+        blocks=(name,),  # type: ignore[arg-type]  # frameworks() keys are these words
+    )

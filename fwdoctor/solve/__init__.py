@@ -1,0 +1,1 @@
+"""Which builds would work here, best first; pure functions over the matrices."""

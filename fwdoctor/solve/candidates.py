@@ -1,0 +1,203 @@
+"""Published builds of a framework that run on a given machine, best first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from fwdoctor import compat, presence
+from fwdoctor.fixes import CONDA_MANAGERS, manager_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fwdoctor.compat import OsName
+    from fwdoctor.matrices.load import Matrices
+    from fwdoctor.model.matrix import Release, Variant
+    from fwdoctor.model.snapshot import Snapshot
+    from fwdoctor.model.verdict import Verdict
+    from fwdoctor.versions import ComputeCapability, CudaVersion, DriverVersion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """What a build has to fit; None means unknown and is not held against it."""
+
+    capabilities: tuple[ComputeCapability, ...] = ()
+    driver: DriverVersion | None = None
+    driver_cuda: CudaVersion | None = None
+    os_name: OsName = "linux"  # whose driver numbering
+    platform: str = "linux-x86_64"
+    python: str | None = None  # "3.12"
+    glibc: str | None = None
+    is_conda: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A build that fits, and how its code reaches the GPU."""
+
+    release: Release
+    variant: Variant
+    gpu_verdicts: tuple[Verdict, ...] = ()
+    driver_verdict: Verdict | None = None
+
+    @property
+    def requirement(self) -> str:
+        """The exact requirement: pip's spelling, or a conda match spec."""
+        if self.variant.build:
+            return f"{self.variant.package}={self.release.version}={self.variant.build}"
+        extra = "[and-cuda]" if "and-cuda" in self.release.extras else ""
+        return f"{self.variant.package}{extra}=={self.release.version}"
+
+    @property
+    def index_url(self) -> str | None:
+        """The index to name on the command line; None for the default one."""
+        index = self.variant.index
+        return index if index.startswith("https://") else None
+
+
+def machine_of(snapshot: Snapshot) -> Machine:
+    """The machine of a snapshot, with the target environment's Python and manager."""
+    host, target = snapshot.host, snapshot.target
+    system = "linux" if host.is_wsl else host.os or "linux"
+    python = (target.python_version if target else None) or ""
+    return Machine(
+        capabilities=presence.capabilities(snapshot),
+        driver=snapshot.driver.version,
+        driver_cuda=presence.driver_cuda(snapshot),
+        os_name=presence.driver_os(snapshot),
+        platform=f"{system}-{_machine_name(host.machine)}",
+        python=".".join(python.split(".")[:2]) or None,
+        glibc=host.libc_version if host.libc == "glibc" else None,
+        is_conda=manager_of(target) in CONDA_MANAGERS,
+    )
+
+
+def _machine_name(machine: str | None) -> str:
+    names = {"amd64": "x86_64", "arm64": "aarch64", None: "x86_64"}
+    return names.get(machine.lower() if machine else None, machine or "x86_64")
+
+
+def find_builds(
+    framework: str, machine: Machine, matrices: Matrices
+) -> tuple[Candidate, ...]:
+    """The CUDA builds of the newest release that has any for this machine."""
+    for version in reversed(matrices.versions(framework)):
+        release = matrices.find_release(framework, version)
+        if release is None or release.prerelease or release.yanked:
+            continue
+        found = tuple(_fitting(release, machine, matrices))
+        if found:
+            return tuple(sorted(found, key=_preference))
+    return ()
+
+
+def find_build(
+    framework: str, machine: Machine, matrices: Matrices
+) -> Candidate | None:
+    """The best build, or None when no release has one for this machine."""
+    found = find_builds(framework, machine, matrices)
+    return found[0] if found else None
+
+
+def find_rebuild(
+    framework: str, version: str, machine: Machine, matrices: Matrices
+) -> Candidate | None:
+    """The best build of one given release, so that the version can stay."""
+    release = matrices.find_release(framework, version)
+    if release is None:
+        return None
+    return min(_fitting(release, machine, matrices), key=_preference, default=None)
+
+
+def without_python(machine: Machine) -> Machine:
+    """The same machine with the interpreter free to choose."""
+    return replace(machine, python=None)
+
+
+def _fitting(
+    release: Release, machine: Machine, matrices: Matrices
+) -> Iterator[Candidate]:
+    if release.runpath_lacks and not machine.is_conda:
+        return
+    if not machine.is_conda and machine.glibc:
+        if compat.glibc_runs(release, machine.glibc).ok is False:
+            return
+    for variant in release.conda if machine.is_conda else release.variants:
+        candidate = _fit(release, variant, machine, matrices)
+        if candidate is not None:
+            yield candidate
+
+
+def _fit(
+    release: Release, variant: Variant, machine: Machine, matrices: Matrices
+) -> Candidate | None:
+    if variant.cuda is None or machine.platform not in variant.platforms:
+        return None
+    if variant.package not in (release.framework, "pytorch", "pytorch-gpu"):
+        return None
+    if machine.python:
+        if compat.python_runs(release, machine.python, variant).ok is False:
+            return None
+    gpu_verdicts = tuple(
+        compat.gpu_runs(
+            cc,
+            matrices,
+            sass=variant.compute_capabilities,
+            ptx=variant.ptx,
+            build_cuda=variant.cuda,
+            driver_cuda=machine.driver_cuda,
+        )
+        for cc in machine.capabilities
+    )
+    if not all(verdict.ok for verdict in gpu_verdicts):
+        return None
+    if not _cudnn_fits(variant, machine, matrices):
+        return None
+    driver_verdict = _driver_verdict(variant.cuda, machine, matrices)
+    if driver_verdict is not None and not driver_verdict.ok:
+        return None
+    return Candidate(
+        release=release,
+        variant=variant,
+        gpu_verdicts=gpu_verdicts,
+        driver_verdict=driver_verdict,
+    )
+
+
+def _cudnn_fits(variant: Variant, machine: Machine, matrices: Matrices) -> bool:
+    if variant.cudnn is None:
+        return True
+    return all(
+        compat.cudnn_runs(variant.cudnn, cc, matrices).ok is not False
+        for cc in machine.capabilities
+    )
+
+
+def _driver_verdict(
+    cuda: CudaVersion, machine: Machine, matrices: Matrices
+) -> Verdict | None:
+    if machine.driver is None and machine.driver_cuda is None:
+        return None
+    return compat.driver_runs(
+        cuda,
+        matrices,
+        driver=machine.driver,
+        driver_cuda=machine.driver_cuda,
+        os_name=machine.os_name,
+    )
+
+
+_HOW = {"native": 0, "same-major-cubin": 1, "ptx-jit": 2}
+
+
+def _preference(candidate: Candidate) -> tuple[int, int, int, tuple[int, int]]:
+    """Native GPU code first, a driver that speaks its CUDA, PyPI, newest CUDA."""
+    worst = max((_HOW.get(v.how or "", 3) for v in candidate.gpu_verdicts), default=0)
+    driver = candidate.driver_verdict
+    is_minor = int(driver is not None and driver.how == "minor-version")
+    cuda = candidate.variant.cuda
+    newest = (-cuda.major, -cuda.minor) if cuda else (0, 0)
+    is_elsewhere = int(candidate.variant.index != "pypi")
+    return (max(worst, 1), is_minor, is_elsewhere, newest)

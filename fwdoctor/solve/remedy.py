@@ -1,0 +1,83 @@
+"""Fixes that replace a framework's build by one that works on this machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fwdoctor import fixes, presence
+from fwdoctor.model.finding import Fix
+from fwdoctor.solve.candidates import find_build, find_rebuild, machine_of
+
+if TYPE_CHECKING:
+    from fwdoctor.matrices.load import Matrices
+    from fwdoctor.model.snapshot import Environment, Snapshot
+    from fwdoctor.solve.candidates import Candidate, Machine
+
+_VERIFY = {
+    "torch": "import torch; print(torch.cuda.is_available())",
+    "tensorflow": "import tensorflow as t; print(t.config.list_physical_devices('GPU'))",
+}
+
+
+def working_builds(
+    snapshot: Snapshot, matrices: Matrices, framework: str
+) -> tuple[Fix, ...]:
+    """Ways to install a build that works here: the same release first, else another.
+
+    Empty when no release in our data has one; a rule then offers something else.
+    """
+    machine = machine_of(snapshot)
+    installed = presence.frameworks(snapshot.target).get(framework)
+    offered: list[Candidate] = []
+    if installed is not None and installed.version:
+        same = find_rebuild(framework, installed.version, machine, matrices)
+        if same is not None:
+            offered.append(same)
+    if not offered:
+        newest = find_build(framework, machine, matrices)
+        if newest is not None:
+            offered.append(newest)
+    return tuple(_fix_for(c, snapshot, machine, framework) for c in offered)
+
+
+def _fix_for(
+    candidate: Candidate, snapshot: Snapshot, machine: Machine, framework: str
+) -> Fix:
+    target = snapshot.target
+    requirements = [candidate.requirement, *_companions(candidate, target)]
+    command = fixes.install_command(
+        target,
+        requirements,
+        index_url=candidate.index_url,
+        force=_is_same_version(candidate, target, framework),
+    )
+    cuda = candidate.variant.cuda
+    gpus = " and ".join(str(cc) for cc in machine.capabilities)
+    for_gpu = f" for a compute capability {gpus} GPU" if gpus else ""
+    return Fix(
+        effort="environment",
+        commands=(command,),
+        why=f"install the CUDA {cuda} build of {framework}"
+        f" {candidate.release.version}{for_gpu}",
+        verify=fixes.python_command(target, _VERIFY[framework]),
+    )
+
+
+def _is_same_version(
+    candidate: Candidate, target: Environment | None, framework: str
+) -> bool:
+    """Whether the installed version number equals the new one: then pip must be told."""
+    installed = presence.frameworks(target).get(framework)
+    return installed is not None and installed.version == candidate.release.version
+
+
+def _companions(candidate: Candidate, target: Environment | None) -> list[str]:
+    """Installed partners that must change with the framework, at their own version."""
+    pins: list[str] = []
+    for name, versions in sorted(candidate.release.companions.items()):
+        if not versions or presence.find_package(target, name) is None:
+            continue
+        if versions[0][:1].isdigit():
+            joint = "=" if candidate.variant.build else "=="
+            pins.append(f"{name}{joint}{versions[-1]}")
+    return pins
