@@ -1,0 +1,146 @@
+"""Python environments of the machine: the one to judge, and others found nearby."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import TYPE_CHECKING
+
+from fwdoctor.errors import UsageError
+from fwdoctor.model.snapshot import Environment
+from fwdoctor.probes.interpreter import find_interpreter, find_program
+from fwdoctor.probes.manager import find_manager
+from fwdoctor.probes.site_packages import find_site_folders, read_packages
+from fwdoctor.probes.tensorflow_files import read_tensorflow
+from fwdoctor.probes.torch_files import read_torch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fwdoctor.probes.source import Source
+
+MAX_LISTED = 64
+_VENV_NAMES = (".venv", "venv", "env", ".env")
+_CONDA_ROOTS = ("miniconda3", "anaconda3", "miniforge3", "mambaforge", "micromamba")
+_SHARED_PREFIXES = ("/opt/conda", "/usr/local", "/usr")
+_TOOL_MARKS = ("/uv/tools/", "/uv/archive-v0/", "/uv/environments-v2/", "/pipx/venvs/")
+
+
+def read_environment(
+    source: Source,
+    prefix_or_python: str,
+    *,
+    is_target: bool,
+    is_active: bool,
+    cwd: str = "/",
+) -> Environment:
+    """The environment at a prefix, bin folder or interpreter, read from its files.
+
+    The target is read in full, any other only for its frameworks. Raises UsageError
+    when there is no Python environment at the path.
+    """
+    interpreter = find_interpreter(source, prefix_or_python, cwd)
+    is_light = not is_target
+    folders = find_site_folders(source, interpreter)
+    packages = read_packages(source, interpreter.prefix, folders, is_light=is_light)
+    return Environment(
+        prefix=interpreter.prefix,
+        python=interpreter.python,
+        kind=interpreter.kind,
+        manager=find_manager(source, interpreter, packages),
+        python_version=interpreter.version,
+        is_free_threaded=interpreter.is_free_threaded,
+        machine=interpreter.machine,
+        bits=interpreter.bits,
+        is_target=is_target,
+        is_active=is_active,
+        packages=packages,
+        torch=read_torch(source, folders, packages, is_light=is_light),
+        tensorflow=read_tensorflow(source, folders, packages),
+    )
+
+
+def choose_target(source: Source, cwd: str) -> str | None:
+    """The environment a person working in `cwd` means, without being asked.
+
+    In order: VIRTUAL_ENV, CONDA_PREFIX, ./.venv, the first Python on PATH. The
+    environment a tool runner made for fwdoctor itself comes last.
+    """
+    last_resort = None
+    for candidate in _iter_targets(source, cwd):
+        try:
+            prefix = find_interpreter(source, candidate, cwd).prefix
+        except UsageError:
+            continue
+        if not is_tool_environment(source, prefix):
+            return candidate
+        last_resort = last_resort or candidate
+    return last_resort
+
+
+def _iter_targets(source: Source, cwd: str) -> Iterator[str]:
+    for variable in ("VIRTUAL_ENV", "CONDA_PREFIX"):
+        value = source.env.get(variable, "")
+        if value.startswith("/"):
+            yield value
+    yield posixpath.join(cwd, ".venv")
+    for folder in source.env.get("PATH", "").split(":"):
+        if folder.startswith("/"):
+            for name in ("python3", "python"):
+                yield f"{folder.rstrip('/')}/{name}"
+
+
+def is_tool_environment(source: Source, prefix: str) -> bool:
+    """Whether uvx, `uv tool` or pipx made the environment to run one program."""
+    return (
+        any(mark in f"{prefix}/" for mark in _TOOL_MARKS)
+        or source.exists(f"{prefix}/uv-receipt.toml")
+        or source.exists(f"{prefix}/pipx_metadata.json")
+    )
+
+
+def find_environments(
+    source: Source, cwd: str, limit: int = MAX_LISTED
+) -> tuple[str, ...]:
+    """Prefixes of environments found nearby, likeliest first, each once."""
+    found: dict[tuple[int, int], str] = {}
+    for prefix in _iter_prefixes(source, cwd):
+        if len(found) >= limit:
+            break
+        try:
+            status = source.stat(prefix)
+        except (OSError, ValueError):
+            continue
+        if find_program(source, prefix) and not is_tool_environment(source, prefix):
+            found.setdefault((status.st_dev, status.st_ino), prefix)
+    return tuple(found.values())
+
+
+def _iter_prefixes(source: Source, cwd: str) -> Iterator[str]:
+    """Candidates, from the nearest to the most general."""
+    home = source.env.get("HOME", "")
+    for variable in ("VIRTUAL_ENV", "CONDA_PREFIX"):
+        if source.env.get(variable, "").startswith("/"):
+            yield source.env[variable]
+    for name in _VENV_NAMES:
+        yield posixpath.join(cwd, name)
+    for project in source.list_dir(cwd):
+        for name in _VENV_NAMES[:2]:
+            yield posixpath.join(cwd, project, name)
+    if home.startswith("/"):
+        yield from _home_prefixes(source, home)
+    yield from _SHARED_PREFIXES
+
+
+def _home_prefixes(source: Source, home: str) -> Iterator[str]:
+    listed = source.find_text(f"{home}/.conda/environments.txt") or ""
+    yield from (line for line in listed.split("\n") if line.startswith("/"))
+    for root in (*(f"{home}/{name}" for name in _CONDA_ROOTS), "/opt/conda"):
+        yield from (f"{root}/envs/{name}" for name in source.list_dir(f"{root}/envs"))
+        yield root
+    for folder in (
+        f"{home}/.virtualenvs",
+        f"{home}/.cache/pypoetry/virtualenvs",
+        f"{source.env.get('PYENV_ROOT') or f'{home}/.pyenv'}/versions",
+        f"{home}/.local/share/uv/python",
+    ):
+        yield from (f"{folder}/{name}" for name in source.list_dir(folder))
