@@ -1,4 +1,4 @@
-"""`python -m fwdoctor.testing SCENARIO -- COMMAND…`: run a command on a fake machine."""
+"""Run a command on a fake machine: `python -m fwdoctor.testing`."""
 
 from __future__ import annotations
 
@@ -49,7 +49,10 @@ def _run(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="fwdoctor-machine-") as folder:
         machine = build_machine(Path(folder), own[0], _changes(own[1:]))
         try:
-            status = os.spawnvpe(os.P_WAIT, command[0], command, dict(machine.env))
+            # Not run_child: the command keeps our terminal, input and output.
+            status = os.spawnvpe(  # noqa: S606 - what the user typed
+                os.P_WAIT, command[0], command, dict(machine.env)
+            )
         except KeyboardInterrupt:
             return ExitCode.INTERRUPTED
     return 128 - status if status < 0 else status

@@ -1,4 +1,4 @@
-"""A whole fake machine: files, driver libraries, nvidia-smi and the variables to use it.
+"""A whole fake machine: files, driver libraries, nvidia-smi, and variables to use it.
 
 File probes read below `root` (named by FWDOCTOR_TEST_ROOT); native code is found by the
 loader through LD_LIBRARY_PATH and answers from the scenario named by FWDOCTOR_FAKE_GPU.
@@ -108,6 +108,8 @@ def _add_driver_files(tree: files.Tree, scenario: Scenario) -> tuple[str, ...]:
         home = main if scenario.get("file.wsl") else "/usr/bin"
         tree.write(f"{home}/nvidia-smi", render_script(scenario), 0o755)
     files.write_loader_cache(tree, cache, files.architecture(scenario))
+    if scenario.get("file.container"):
+        files.add_mounts(tree, tuple(cache.values()))
     return tuple(dict.fromkeys((*folders, main)))
 
 

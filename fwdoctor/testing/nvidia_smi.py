@@ -114,8 +114,10 @@ while [ $# -gt 0 ]; do
     --format=*)
       case ",${1#--format=}," in *,noheader,*) header=no;; esac
       case ",${1#--format=}," in *,nounits,*) units=no;; esac;;
-    *) echo "Invalid combination of input arguments. Please run 'nvidia-smi -h' for help."
-       exit 2;;
+    *)
+      echo "Invalid combination of input arguments." \
+        "Please run 'nvidia-smi -h' for help."
+      exit 2;;
   esac
   shift
 done

@@ -73,7 +73,7 @@ class Scenario:
 
     @property
     def gpu_count(self) -> int:
-        """How many GPUs there are: gpu.0.name, gpu.1.name, …"""
+        """How many GPUs there are: gpu.0.name, gpu.1.name and so on."""
         count = 0
         while f"gpu.{count}.name" in self.values:
             count += 1
@@ -85,7 +85,7 @@ class Scenario:
         return frozenset(self.words("omit"))
 
     def changed(self, changes: Mapping[str, object]) -> Scenario:
-        """This scenario with some keys replaced; a key set to None is removed."""
+        """The same with some keys replaced; a key set to None is removed."""
         merged: dict[str, object] = {**self.values, **changes}
         kept = {key: str(v) for key, v in merged.items() if v is not None}
         return scenario_of(kept, name=self.name, about=self.about)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 NVIDIA_VENDOR = 0x10DE
 NOT_LOADED = 9  # the code NVML answers with when the kernel module is absent
+GEFORCE_BRAND = 5
 SECURE_BOOT = "SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 BUILD_DATE = "Thu Feb 22 01:44:30 UTC 2024"
 CPU_FLAGS = "fpu sse sse2 ssse3 fma sse4_1 sse4_2 popcnt avx f16c avx2 bmi1 bmi2"
@@ -92,6 +93,7 @@ def add_system(tree: Tree, scenario: Scenario) -> None:
     release = kernel_release(scenario)
     tree.write("/proc/sys/kernel/osrelease", f"{release}\n")
     tree.write("/proc/sys/kernel/ostype", "Linux\n")
+    tree.write("/proc/sys/kernel/arch", f"{architecture(scenario)}\n")
     builder = "(buildd@lcy02-amd64-075) (gcc (Ubuntu 13.2.0-23ubuntu4) 13.2.0)"
     tree.write("/proc/version", f"Linux version {release} {builder} #45-Ubuntu SMP\n")
     tree.write("/proc/cmdline", "BOOT_IMAGE=/boot/vmlinuz root=/dev/sda1 ro quiet\n")
@@ -130,6 +132,10 @@ def _add_processor(tree: Tree, scenario: Scenario) -> None:
 
 
 def _add_memory(tree: Tree, scenario: Scenario) -> None:
+    limits = (
+        "Max locked memory         unlimited            unlimited            bytes\n"
+    )
+    tree.write("/proc/self/limits", limits)
     total = scenario.number("file.memory_mib", 65536)
     available = scenario.number("file.memory_available_mib", total * 3 // 4)
     lines = (
@@ -139,7 +145,7 @@ def _add_memory(tree: Tree, scenario: Scenario) -> None:
     )
     tree.write("/proc/meminfo", "\n".join(lines) + "\n")
     shared = scenario.number("file.shm_mib", total // 2)
-    tree.folder("/dev/shm")
+    tree.folder("/dev/shm")  # noqa: S108 - below the tree's root
     mounts = f"shm /dev/shm tmpfs rw,nosuid,nodev,size={shared * 1024}k 0 0\n"
     tree.write("/proc/mounts", mounts)
     tree.write("/proc/self/mounts", mounts)
@@ -149,8 +155,12 @@ def _add_memory(tree: Tree, scenario: Scenario) -> None:
 
 def add_pci(tree: Tree, scenario: Scenario) -> None:
     """GPUs and further devices under /sys/bus/pci."""
-    tree.folder("/sys/bus/pci/devices")
     no_pci = scenario.get("file.wsl") or scenario.get("file.tegra")
+    if scenario.get("file.wsl"):
+        address, identity = "a1b2:00:00.0", (0x1414, 0x008E)
+        _add_pci_device(tree, address, identity, "030200", "dxgkrnl")
+    elif not scenario.get("file.tegra"):
+        _add_pci_device(tree, "0000:00:00.0", (0x8086, 0x09A2), "060000", "")
     if scenario.number("file.gpu_on_pci", 0 if no_pci else 1):
         for gpu in range(scenario.gpu_count):
             _add_gpu_on_pci(tree, scenario, gpu)
@@ -172,9 +182,6 @@ def _add_gpu_on_pci(tree: Tree, scenario: Scenario, gpu: int) -> None:
         "030000" if is_display else "030200",
         driver,
     )
-
-
-GEFORCE_BRAND = 5
 
 
 def _add_pci_device(
@@ -283,6 +290,7 @@ def add_markers(tree: Tree, scenario: Scenario) -> None:
     path = group.get(container or "", "/")
     suffix = "0123456789abcdef" if container else ""
     tree.write("/proc/1/cgroup", f"0::{path}{suffix}\n")
+    tree.write("/proc/self/cgroup", f"0::{path}{suffix}\n")
     if container == "docker":
         tree.write("/.dockerenv", "")
     elif container == "podman":
@@ -300,6 +308,14 @@ def add_markers(tree: Tree, scenario: Scenario) -> None:
         tree.write(
             "/proc/device-tree/compatible", b"nvidia,p3737-0000\0nvidia,tegra234\0"
         )
+
+
+def add_mounts(tree: Tree, driver_files: tuple[str, ...]) -> None:
+    """/proc/self/mountinfo of a container with these driver files mounted in."""
+    lines = ["790 640 0:61 / / rw,relatime - overlay overlay rw"]
+    for number, path in enumerate(driver_files, start=791):
+        lines.append(f"{number} 790 8:1 {path} {path} ro,nosuid - ext4 /dev/sda1 rw")
+    tree.write("/proc/self/mountinfo", "\n".join(lines) + "\n")
 
 
 def add_packages(tree: Tree, scenario: Scenario) -> None:
@@ -342,7 +358,7 @@ def _add_dkms(tree: Tree, scenario: Scenario, item: str) -> None:
 def write_loader_cache(
     tree: Tree, libraries: dict[str, str], machine: str = "x86_64"
 ) -> None:
-    """Write /etc/ld.so.cache for {soname: path}, in the format of glibc 2.32 and newer."""
+    """Write /etc/ld.so.cache for {soname: path}, as glibc 2.32 and newer does."""
     header, entry, flags = 48, 24, {"x86_64": 0x0303, "aarch64": 0x0A03}[machine]
     strings = b""
     entries = b""
