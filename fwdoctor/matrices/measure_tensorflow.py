@@ -1,0 +1,223 @@
+"""Measuring one TensorFlow release from the wheels on PyPI.
+
+A release is `tensorflow` and its sibling packages of the same version. What a build was
+made for stands in its `build_info.py`; wheels without that file are stubs that only
+require a sibling.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import TYPE_CHECKING, Any
+
+from fwdoctor.matrices.measurement import (
+    Json,
+    Measurement,
+    Options,
+    describe_files,
+    dotted_capability,
+    merge_platforms,
+    newest_wheel,
+    pythons_on,
+    row_name,
+    sort_capabilities,
+)
+from fwdoctor.matrices.requirements_of import (
+    applies_on,
+    gpu_extras,
+    normal_name,
+    parse_requirements,
+    spec_text,
+    specs_by_name,
+    split_extras,
+)
+from fwdoctor.matrices.wheel_names import LINUX, PLATFORMS, WINDOWS
+from fwdoctor.matrices.wheel_reader import RemoteWheel, glibc_floor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from packaging.requirements import Requirement
+    from packaging.version import Version
+
+    from fwdoctor.matrices.wheel_names import WheelName
+
+MAIN_PACKAGE = "tensorflow"
+SIBLINGS = (
+    "tensorflow-gpu",
+    "tensorflow-cpu",
+    "tensorflow-intel",
+    "tensorflow-cpu-aws",
+    "tensorflow-macos",
+    "tensorflow-rocm",
+)
+MAJOR_DIGITS = 2
+BUILD_INFO = r"(?:.*/)?tensorflow(?:_core)?/python/platform/build_info\.py"
+SYMBOL_LIBRARIES = (
+    r"(?:.*/)?libtensorflow_framework\.so(?:\.\d+)?",
+    r"(?:.*/)?_pywrap_tensorflow_internal\.so",
+    r"(?:.*/)?_pywrap_tf_session\.so",
+    r"(?:.*/)?lib_?pywrap_tensorflow_common\.so",
+)
+NUMPY_LIBRARIES = (
+    r"(?:.*/)?_pywrap_tf_session\.(?:so|pyd)",
+    r"(?:.*/)?fast_tensor_util\.(?:so|pyd)",
+    r"(?:.*/)?_?(?:lib_)?pywrap_tensorflow_(?:common|internal)\.(?:so|dll|pyd)",
+)
+_NUMPY = r"numpy\.(_?core)\b"
+_LOOSE_ASSIGNMENT = re.compile(r"^(\w+)\s*=\s*(.+)$", re.MULTILINE)
+_DICTIONARY = re.compile(
+    r"build_info\s*=\s*(?:collections\.OrderedDict\()?(.+?)\)?\s*$", re.S
+)
+
+
+def measure_tensorflow(
+    version: Version, wheels: Mapping[str, tuple[WheelName, ...]], options: Options
+) -> Measurement:
+    """Return every fact the wheels of a release and of its siblings give."""
+    main = wheels.get(MAIN_PACKAGE, ())
+    measurement = describe_files(MAIN_PACKAGE, version, main)
+    rows: list[Json] = []
+    numpy2: dict[str, bool] = {}
+    for package in (MAIN_PACKAGE, *SIBLINGS):
+        for platform in PLATFORMS:
+            chosen = newest_wheel(wheels.get(package, ()), platform)
+            if chosen is None:
+                continue
+            options.say(f"tensorflow {version}: {chosen.file.filename}")
+            wheel = RemoteWheel(chosen.file.url)
+            row = _read_row(package, wheel, chosen)
+            row["python"] = pythons_on(wheels[package], platform)
+            rows.append(row)
+            fields = [f"variants[{row_name(row)}]"]
+            if package == MAIN_PACKAGE:
+                fields += _read_facts(wheel, chosen, measurement.facts, numpy2)
+            measurement.add_source(f"PyPI wheel {wheel.filename}", fields)
+    requires = measurement.facts.get("requires", {})
+    measurement.facts["numpy"] = {"spec": requires.get("numpy"), "numpy2": numpy2}
+    measurement.facts["variants"] = merge_platforms(rows)
+    return measurement
+
+
+def parse_build_info(text: str) -> dict[str, Any]:
+    """Return the settings in a build_info.py of any age; {} when there are none."""
+    dictionary = _DICTIONARY.search(text)
+    if dictionary:
+        return dict(ast.literal_eval(dictionary[1]))
+    found: dict[str, Any] = {}
+    for name, value in _LOOSE_ASSIGNMENT.findall(text):
+        try:
+            found[name.removesuffix("_number")] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            continue
+    return found
+
+
+def describe_build(build_info: Mapping[str, Any]) -> Json:
+    """Return CUDA, cuDNN and GPU code of a build from its settings."""
+    if build_info.get("is_rocm_build"):
+        return {"variant": "rocm", "cuda": None}
+    if not build_info.get("is_cuda_build"):
+        return {"variant": "cpu", "cuda": None}
+    listed = [str(item) for item in build_info.get("cuda_compute_capabilities", ())]
+    facts = _described_version("cuda", build_info.get("cuda_version"))
+    facts |= _described_version("cudnn", build_info.get("cudnn_version"))
+    if "cuda" in facts:
+        facts["variant"] = "cu" + facts["cuda"].replace(".", "")
+    if listed:
+        facts["compute_capabilities"] = _listed_code(listed, "sm_")
+        facts["ptx"] = _listed_code(listed, "compute_")
+    return facts
+
+
+def _read_row(package: str, wheel: RemoteWheel, chosen: WheelName) -> Json:
+    row: Json = {
+        "package": package,
+        "index": "pypi",
+        "platforms": [chosen.platform],
+    }
+    member = wheel.find_member(BUILD_INFO)
+    if member is None:
+        stands_for = _sibling_required(wheel, chosen)
+        return row | {"variant": "cpu", "cuda": None, "stub_for": stands_for}
+    return row | describe_build(parse_build_info(wheel.read_text(member)))
+
+
+def _read_facts(
+    wheel: RemoteWheel, chosen: WheelName, facts: Json, numpy2: dict[str, bool]
+) -> list[str]:
+    """Add the facts this platform's wheel is asked for; return their field names."""
+    fields = []
+    system = chosen.platform.split("-", maxsplit=1)[0]
+    if system not in numpy2 and chosen.platform in (LINUX, WINDOWS):
+        numpy = _is_numpy2(wheel)
+        if numpy is not None:
+            numpy2[system] = numpy
+            fields.append(f"numpy.numpy2.{system}")
+    if chosen.platform == LINUX:
+        base, extras = split_extras(_requirements(wheel))
+        facts["glibc_min"] = glibc_floor(wheel, SYMBOL_LIBRARIES)
+        facts["requires"] = specs_by_name(base)
+        facts["extras"] = gpu_extras(extras)
+        fields += ["glibc_min", "requires", "extras", "numpy.spec", "companions.keras"]
+        facts["companions"] = {"keras": _keras(facts["requires"])}
+    return fields
+
+
+def _keras(requires: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{name}{requires[name]}" if name != "keras" else requires[name]
+        for name in ("keras", "keras-nightly")
+        if name in requires
+    ]
+
+
+def _is_numpy2(wheel: RemoteWheel) -> bool | None:
+    """Whether the build knows NumPy 2's module name; None when it names none."""
+    names: set[str] = set()
+    for pattern in NUMPY_LIBRARIES:
+        member = wheel.find_member(pattern)
+        if member:
+            names |= wheel.find_strings(member, _NUMPY)
+        if names:
+            return "_core" in names
+    return None
+
+
+def _sibling_required(wheel: RemoteWheel, chosen: WheelName) -> str | None:
+    for item in _requirements(wheel):
+        name = normal_name(item.name)
+        if name in SIBLINGS and applies_on(item, chosen.platform, chosen.python):
+            return f"{name}{spec_text(item)}"
+    return None
+
+
+def _requirements(wheel: RemoteWheel) -> tuple[Requirement, ...]:
+    member = wheel.find_member(r"[^/]+\.dist-info/METADATA")
+    return parse_requirements(wheel.read_text(member)) if member else ()
+
+
+def _described_version(name: str, text: object) -> Json:
+    """Split what a build tells: 12.5 and 12.5.1, or the major alone (`64_8`, `9`).
+
+    Many builds name only the major; the documented version is then an authored fact.
+    """
+    version = str(text or "").removeprefix("64_")
+    if version.isdigit() and len(version) > MAJOR_DIGITS:  # Windows: 112 is 11.2
+        version = f"{version[:-1]}.{version[-1]}"
+    parts = version.split(".")
+    facts: Json = {f"{name}_major": int(parts[0])} if parts[0].isdigit() else {}
+    if len(parts) > 1:
+        facts[name] = ".".join(parts[:2])
+    if len(parts) > 2:  # noqa: PLR2004
+        facts[f"{name}_full"] = version
+    return facts
+
+
+def _listed_code(listed: Iterable[str], prefix: str) -> list[str]:
+    return sort_capabilities(
+        dotted_capability(item.removeprefix(prefix))
+        for item in listed
+        if item.startswith(prefix)
+    )

@@ -1,0 +1,217 @@
+"""Measuring one PyTorch release from the wheels on PyPI."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from fwdoctor.matrices.fat_binaries import FatBinaryCode, iter_fat_binaries, own_code
+from fwdoctor.matrices.measurement import (
+    Json,
+    Measurement,
+    Options,
+    describe_files,
+    dotted_capability,
+    merge_platforms,
+    newest_wheel,
+    pythons_on,
+    row_name,
+    sort_capabilities,
+)
+from fwdoctor.matrices.requirements_of import (
+    gpu_extras,
+    normal_name,
+    parse_requirements,
+    pins_on,
+    spec_text,
+    specs_by_name,
+    split_extras,
+)
+from fwdoctor.matrices.wheel_names import LINUX, PLATFORMS
+from fwdoctor.matrices.wheel_reader import RemoteWheel, glibc_floor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from packaging.requirements import Requirement
+    from packaging.version import Version
+
+    from fwdoctor.matrices.wheel_names import WheelName
+
+NVIDIA_NAME = re.compile(r"nvidia-.*|cuda-(?:toolkit|bindings)|nvidia_.*")
+TRITON_NAMES = frozenset({"triton", "pytorch-triton"})
+PYTHON_LIBRARY = r"torch/lib/(?:libtorch_python\.(?:so|dylib)|torch_python\.dll)"
+GPU_LIBRARY = r"torch/lib/(?:libcaffe2_gpu|libtorch|libtorch_cuda\w*)\.so"
+SYMBOL_LIBRARIES = (
+    r"torch/lib/libtorch_python\.so",
+    r"torch/lib/libc10\.so",
+    r"torch/lib/libshm\.so",
+    r"torch/lib/libgomp\b.*\.so(?:\..*)?",
+)
+FAT_BINARIES_ENOUGH = 60
+_ARCH_FLAGS = r"((?:(?:sm|compute)_\d+[af]?[ ;])+(?:sm|compute)_\d+[af]?)"
+_NUMPY2 = r"numpy\._core"
+_ASSIGNMENT = r"^{}\s*(?::[^=]*)?=\s*'([^']*)'"
+
+
+def measure_torch(
+    version: Version, wheels: tuple[WheelName, ...], options: Options
+) -> Measurement:
+    """Return every fact the wheels of a release give."""
+    measurement = describe_files("torch", version, wheels)
+    numpy2: dict[str, bool] = {}
+    rows: list[Json] = []
+    for platform in PLATFORMS:
+        chosen = newest_wheel(wheels, platform)
+        if chosen is None:
+            continue
+        options.say(f"torch {version}: {chosen.file.filename}")
+        wheel = RemoteWheel(chosen.file.url)
+        row = _read_row(wheel, chosen, pythons_on(wheels, platform), options)
+        rows.append(row)
+        fields = [f"variants[{row_name(row)}]"]
+        fields += _read_platform_facts(wheel, chosen, measurement.facts, numpy2)
+        measurement.add_source(f"PyPI wheel {wheel.filename}", fields)
+    measurement.facts["numpy"] = {
+        "spec": _numpy_spec(measurement.facts),
+        "numpy2": numpy2,
+    }
+    measurement.facts["variants"] = merge_platforms(rows)
+    return measurement
+
+
+def read_cuda_version(version_py: str) -> str | None:
+    """Return `torch.version.cuda` from the text of torch/version.py."""
+    return _assigned("cuda", version_py)
+
+
+def _read_row(
+    wheel: RemoteWheel, chosen: WheelName, pythons: list[str], options: Options
+) -> Json:
+    version_py = wheel.read_text("torch/version.py")
+    cuda = read_cuda_version(version_py)
+    row: Json = {
+        "package": "torch",
+        "variant": f"cu{cuda.replace('.', '')}" if cuda else "cpu",
+        "index": "pypi",
+        "platforms": [chosen.platform],
+        "python": pythons,
+        "cuda": cuda,
+    }
+    if cuda:
+        base, _ = split_extras(_requirements(wheel))
+        row |= _nvidia_facts(base, chosen.platform, pythons)
+        row |= _gpu_code(wheel, options)
+    return row
+
+
+def _nvidia_facts(
+    requirements: Iterable[Requirement], platform: str, pythons: list[str]
+) -> Json:
+    nvidia = [
+        item for item in requirements if NVIDIA_NAME.fullmatch(normal_name(item.name))
+    ]
+    pins = pins_on(nvidia, platform, pythons)
+    if not pins:
+        return {}
+    facts: Json = {"nvidia_pins": pins}
+    for name, spec in pins.items():
+        if re.fullmatch(r"nvidia-cudnn-cu\d+", name) and spec.startswith("=="):
+            facts["cudnn"] = spec[2:]
+    return facts
+
+
+def _gpu_code(wheel: RemoteWheel, options: Options) -> Json:
+    library = wheel.find_member(PYTHON_LIBRARY)
+    found = wheel.find_strings(library, _ARCH_FLAGS) if library else set()
+    flags = re.split(r"[ ;]", max(found, key=len, default=""))
+    code: Json = {}
+    if any(flag.startswith("sm_") for flag in flags):
+        code["compute_capabilities"] = sort_capabilities(
+            dotted_capability(flag[3:]) for flag in flags if flag.startswith("sm_")
+        )
+    if options.walk_fat_binaries:
+        code |= _walked_code(wheel, is_listed=bool(code), options=options)
+    return code
+
+
+def _walked_code(wheel: RemoteWheel, *, is_listed: bool, options: Options) -> Json:
+    """Read PTX, and machine code where the wheel has no list of its own."""
+    member = wheel.find_member(GPU_LIBRARY)
+    if member is None:
+        return {}
+    options.say(f"    fat binaries of {member}")
+    fat_binaries = iter_fat_binaries(wheel.iter_chunks(member, overlap_bytes=0))
+    code = own_code(_first(fat_binaries, FAT_BINARIES_ENOUGH if is_listed else None))
+    if code is None:
+        return {}
+    walked: Json = {"ptx": sort_capabilities(map(dotted_capability, code.ptx))}
+    if not is_listed:
+        walked["compute_capabilities"] = sort_capabilities(
+            map(dotted_capability, code.machine_code)
+        )
+    return walked
+
+
+def _read_platform_facts(
+    wheel: RemoteWheel, chosen: WheelName, facts: Json, numpy2: dict[str, bool]
+) -> list[str]:
+    """Add the facts this platform's wheel is asked for; return their field names."""
+    fields = []
+    library = wheel.find_member(PYTHON_LIBRARY)
+    system = chosen.platform.split("-", maxsplit=1)[0]
+    if library and system not in numpy2:
+        numpy2[system] = bool(wheel.find_strings(library, _NUMPY2))
+        fields.append(f"numpy.numpy2.{system}")
+    if chosen.platform == LINUX:
+        base, extras = split_extras(_requirements(wheel))
+        facts["glibc_min"] = glibc_floor(wheel, SYMBOL_LIBRARIES)
+        facts["triton"] = _triton(base)
+        facts["requires"] = specs_by_name(
+            item for item in base if not _is_gpu_requirement(item)
+        )
+        facts["extras"] = gpu_extras(extras)
+        fields += ["glibc_min", "triton", "requires", "extras", "numpy.spec"]
+    return fields
+
+
+def _triton(requirements: Iterable[Requirement]) -> Json | None:
+    for item in requirements:
+        if normal_name(item.name) in TRITON_NAMES:
+            spec = spec_text(item)
+            return {
+                "package": normal_name(item.name),
+                "version": re.sub(r"^[=~<>!]+", "", spec),
+                "spec": spec,
+                "marker": str(item.marker) if item.marker else None,
+            }
+    return None
+
+
+def _numpy_spec(facts: Json) -> str | list[str] | None:
+    spec: str | list[str] | None = facts.get("requires", {}).get("numpy")
+    return spec
+
+
+def _is_gpu_requirement(item: Requirement) -> bool:
+    name = normal_name(item.name)
+    return bool(NVIDIA_NAME.fullmatch(name)) or name in TRITON_NAMES
+
+
+def _requirements(wheel: RemoteWheel) -> tuple[Requirement, ...]:
+    member = wheel.find_member(r"[^/]+\.dist-info/METADATA")
+    return parse_requirements(wheel.read_text(member)) if member else ()
+
+
+def _assigned(name: str, text: str) -> str | None:
+    match = re.search(_ASSIGNMENT.format(name), text, re.MULTILINE)
+    return match[1] if match else None
+
+
+def _first(
+    items: Iterable[FatBinaryCode], limit: int | None
+) -> Iterator[FatBinaryCode]:
+    for number, item in enumerate(items, 1):
+        yield item
+        if limit is not None and number >= limit:
+            return

@@ -1,0 +1,182 @@
+"""`python -m fwdoctor.matrices.refresh [torch|tensorflow] [VERSION…]`, for maintainers.
+
+Measures releases from what was published and writes one record a release. A release
+whose record is there is skipped unless it is asked for by version; what people wrote
+under `authored` stays. Reads the index pip or uv is configured for, one connection at
+a time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from packaging.version import InvalidVersion, Version
+
+from fwdoctor.errors import ExitCode, FwdoctorError, UsageError
+from fwdoctor.matrices.companions import Companion, companions_of, read_companions
+from fwdoctor.matrices.index_reader import find_index_url, read_project
+from fwdoctor.matrices.measure_tensorflow import (
+    MAIN_PACKAGE,
+    SIBLINGS,
+    measure_tensorflow,
+)
+from fwdoctor.matrices.measure_torch import measure_torch
+from fwdoctor.matrices.measurement import Measurement, Options
+from fwdoctor.matrices.record_file import update_record
+from fwdoctor.matrices.wheel_names import parse_wheels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from fwdoctor.matrices.wheel_names import WheelName
+
+MATRICES = Path(__file__).parents[2] / "matrices"
+FRAMEWORKS = ("torch", "tensorflow")
+FIRST_RELEASE = {"torch": Version("1.0"), "tensorflow": Version("1.13")}
+COMPANIONS = {"torch": ("torchvision", "torchaudio"), "tensorflow": ("tf-keras",)}
+
+Wheels = dict[str, tuple["WheelName", ...]]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        versions = tuple(_version(text) for text in options.version)
+        frameworks = (options.framework,) if options.framework else FRAMEWORKS
+        for framework in frameworks:
+            refresh(framework, versions, options.matrices, _options(options))
+    except FwdoctorError as error:
+        _say(
+            f"error: {error.message}" + (f"\nhint: {error.hint}" if error.hint else "")
+        )
+        return error.exit_code
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    return ExitCode.OK
+
+
+def refresh(
+    framework: str, versions: Sequence[Version], matrices: Path, options: Options
+) -> tuple[Path, ...]:
+    """Measure releases of a framework; return the files that changed."""
+    index_url = find_index_url()
+    wheels = _read_wheels(index_url, framework)
+    wanted = _select(framework, wheels[framework], versions, matrices)
+    if not wanted:
+        options.say(f"{framework}: nothing new")
+        return ()
+    companions = {
+        name: read_companions(read_project(index_url, name), framework, say=options.say)
+        for name in COMPANIONS[framework]
+    }
+    today = datetime.now(timezone.utc).date().isoformat()
+    changed = []
+    for version in wanted:
+        measurement = _measure(framework, version, wheels, options)
+        _add_companions(measurement, version, companions)
+        path = matrices / framework / f"{version}.json"
+        if update_record(path, measurement, today=today):
+            changed.append(path)
+        options.say(
+            f"{framework} {version}: {'written' if path in changed else 'as before'}"
+        )
+    return tuple(changed)
+
+
+def _select(
+    framework: str,
+    wheels: Iterable[WheelName],
+    asked: Sequence[Version],
+    matrices: Path,
+) -> list[Version]:
+    """Return the versions to measure: those asked for, else those without a record."""
+    published = sorted({item.version for item in wheels})
+    missing = set(asked) - set(published)
+    if missing:
+        names = ", ".join(map(str, sorted(missing)))
+        raise UsageError("no-such-release", f"{framework} {names} is not on the index")
+    if asked:
+        return sorted(asked, reverse=True)
+    newest_final = max(item for item in published if not item.is_prerelease)
+    candidates = [
+        item
+        for item in published
+        if item >= FIRST_RELEASE[framework]
+        and (not item.is_prerelease or item > newest_final)
+    ]
+    recorded = {path.stem for path in (matrices / framework).glob("*.json")}
+    return sorted(
+        (item for item in candidates if str(item) not in recorded), reverse=True
+    )
+
+
+def _read_wheels(index_url: str, framework: str) -> Wheels:
+    names = (MAIN_PACKAGE, *SIBLINGS) if framework == MAIN_PACKAGE else (framework,)
+    return {name: parse_wheels(read_project(index_url, name)) for name in names}
+
+
+def _measure(
+    framework: str, version: Version, wheels: Wheels, options: Options
+) -> Measurement:
+    of_version = {
+        name: tuple(item for item in items if item.version == version)
+        for name, items in wheels.items()
+    }
+    if framework == MAIN_PACKAGE:
+        return measure_tensorflow(version, of_version, options)
+    return measure_torch(version, of_version[framework], options)
+
+
+def _add_companions(
+    measurement: Measurement,
+    version: Version,
+    companions: Mapping[str, tuple[Companion, ...]],
+) -> None:
+    facts = measurement.facts.setdefault("companions", {})
+    released = measurement.facts["released"]
+    for name, known in companions.items():
+        facts[name] = companions_of(version, released, known)
+        measurement.add_source(
+            f"PyPI metadata of the {name} releases", [f"companions.{name}"], "metadata"
+        )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m fwdoctor.matrices.refresh",
+        description="Measure PyTorch and TensorFlow releases from the files on PyPI.",
+    )
+    parser.add_argument("framework", nargs="?", choices=FRAMEWORKS)
+    parser.add_argument("version", nargs="*", help="measure again, even if recorded")
+    parser.add_argument(
+        "--no-fat-binaries",
+        action="store_true",
+        help="leave out PTX, which takes reading a part of the GPU library",
+    )
+    parser.add_argument("--matrices", type=Path, default=MATRICES, metavar="DIR")
+    return parser
+
+
+def _options(arguments: argparse.Namespace) -> Options:
+    return Options(walk_fat_binaries=not arguments.no_fat_binaries, say=_say)
+
+
+def _version(text: str) -> Version:
+    try:
+        return Version(text)
+    except InvalidVersion as error:
+        raise UsageError("not-a-version", f"`{text}` is not a version") from error
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
