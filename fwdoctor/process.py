@@ -59,10 +59,11 @@ class Child:
         self._failure: ChildResult | None = None
         self._stdout = _open_buffer()
         self._stderr = _open_buffer()
+        given = _stdin_for(stdin)
         try:
             self._process: subprocess.Popen[bytes] | None = subprocess.Popen(
                 list(argv),
-                stdin=_stdin_for(stdin),
+                stdin=given,
                 stdout=self._stdout,
                 stderr=self._stderr,
                 env=None if env is None else dict(env),
@@ -73,6 +74,9 @@ class Child:
         except (OSError, ValueError) as error:
             self._process = None
             self._failure = _failure_of(error, argv[0])
+        finally:
+            if not isinstance(given, int):
+                given.close()
 
     def finish(self) -> ChildResult:
         """Wait for the end or the deadline; kills the whole group at the deadline."""

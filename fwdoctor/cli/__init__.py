@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from fwdoctor.cli import check, explain, rules, snapshot
+from fwdoctor.cli import check, explain, matrix, rules, snapshot
 
 app = typer.Typer(
     name="fwdoctor",
@@ -22,11 +22,12 @@ app.command()(check.check)
 app.command()(snapshot.snapshot)
 app.command()(explain.explain)
 app.command()(rules.rules)
+app.command()(matrix.matrix)
 
 
 @app.callback(invoke_without_command=True)
 def _main(
-    version: bool = typer.Option(  # noqa: FBT001  # typer declares flags as booleans
+    version: bool = typer.Option(  # typer declares flags as booleans
         False, "--version", "-V", help="Print the version and exit."
     ),
 ) -> None:

@@ -70,8 +70,8 @@ def check(
     import time
 
     begun = time.perf_counter()
-    from fwdoctor.cli.checking import CheckRequest, run_check
     from fwdoctor.cli.boundary import emit
+    from fwdoctor.cli.checking import CheckRequest, run_check
     from fwdoctor.report.registry import FORMATS, render
 
     chosen = options.one_of(format_name, tuple(FORMATS), "--format")

@@ -83,7 +83,7 @@ def _cwd() -> str:
 def exit_code(report: Report, request: CheckRequest) -> ExitCode:
     """Findings at or above the threshold, then what was required, then success."""
     if request.fail_on != "never":
-        worst = SEVERITIES.index(request.fail_on)  # type: ignore[arg-type]  # checked by the CLI
+        worst = SEVERITIES.index(request.fail_on)
         if any(_counts(finding, worst) for finding in report.findings):
             return ExitCode.FINDINGS
     states = [_state_of(word, report) for word in request.require]
@@ -103,7 +103,9 @@ def _state_of(required: str, report: Report) -> bool | None:
     if required == "gpu":
         if report.snapshot.gpus:
             return True
-        return presence.has_nvidia_gpu(report.snapshot) if _is_unknown(report) else False
+        return (
+            presence.has_nvidia_gpu(report.snapshot) if _is_unknown(report) else False
+        )
     verdict = report.frameworks.get(required)
     return False if verdict is None else verdict.gpu_usable
 

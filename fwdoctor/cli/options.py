@@ -61,7 +61,8 @@ def render_options(
     no_color = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
     return RenderOptions(
         verbosity=-1 if quiet else int(verbose),
-        is_colored=when == "always" or (when == "auto" and is_terminal and not no_color),
+        is_colored=when == "always"
+        or (when == "auto" and is_terminal and not no_color),
         width=_width(),
         is_ascii=output is None and not _speaks_unicode(),
         seconds=seconds,
@@ -73,5 +74,7 @@ def _width() -> int:
 
 
 def _speaks_unicode() -> bool:
-    encoding = (sys.stdout.encoding or "ascii").lower().replace("-", "").replace("_", "")
+    encoding = (
+        (sys.stdout.encoding or "ascii").lower().replace("-", "").replace("_", "")
+    )
     return encoding in ("utf8", "utf16", "utf32", "cp65001")

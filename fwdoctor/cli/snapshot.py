@@ -35,8 +35,8 @@ def snapshot(
     output: options.Output = None,
 ) -> None:
     """Write the machine's facts as JSON, without user names, hosts or tokens."""
-    from fwdoctor.cli.checking import CheckRequest, take_snapshot
     from fwdoctor.cli.boundary import emit
+    from fwdoctor.cli.checking import CheckRequest, take_snapshot
     from fwdoctor.cli.snapshot_file import snapshot_text
 
     taken = take_snapshot(

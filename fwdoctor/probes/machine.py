@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import importlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -32,7 +32,7 @@ PROBES = (
     "toolkit.ToolkitProbe",
     "libraries.LibrariesProbe",
     "kernel_log.KernelLogProbe",
-    "environments.EnvironmentsProbe",
+    "environments_probe.EnvironmentsProbe",
 )
 _LAST_RESORT = "nvidia_smi.NvidiaSmiProbe"
 
@@ -57,17 +57,15 @@ def probe_machine(
     answers = run_probes(probes, source)
     if not _nvml_answered(answers):
         answers |= run_probes([_make(_LAST_RESORT, target)], source)
-    now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+    now = dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds")
     return assemble(answers, created_at=now, origin=origin)
-
-
 
 
 def _make(name: str, target: Target) -> Probe:
     module_name, _, class_name = name.partition(".")
     module = importlib.import_module(f"fwdoctor.probes.{module_name}")
     make = getattr(module, class_name)
-    probe: Probe = make(target) if module_name == "environments" else make()
+    probe: Probe = make(target) if module_name == "environments_probe" else make()
     return probe
 
 

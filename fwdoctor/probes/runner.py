@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from fwdoctor.errors import UsageError
 from fwdoctor.model.snapshot import ProbeReport
 
 if TYPE_CHECKING:
@@ -47,9 +48,13 @@ class Probed:
 
 
 def run_probes(probes: Sequence[Probe], source: Source) -> dict[str, Probed]:
-    """Start all probes, finish them in order; the answer is keyed by probe name."""
+    """Start all probes, finish them last to first; answers are keyed by probe name.
+
+    The order lets children that were started first run while files are read.
+    """
     running = [(probe.name, *_timed_start(probe, source)) for probe in probes]
-    return {name: _finish(name, finish, ms) for name, finish, ms in running}
+    answers = {name: _finish(name, finish, ms) for name, finish, ms in running[::-1]}
+    return {probe.name: answers[probe.name] for probe in probes}
 
 
 def _timed_start(probe: Probe, source: Source) -> tuple[Callable[[], Any], float]:
@@ -79,6 +84,8 @@ def _finish(name: str, finish: Callable[[], Any], start_ms: float) -> Probed:
         status, reason = error.status, error.reason
     except PermissionError as error:
         status, reason = "denied", str(error)
+    except UsageError:
+        raise  # the command line named something that is not there
     except Exception as error:  # the one boundary for probes
         status, reason = "error", f"{type(error).__name__}: {error}"
     ms = start_ms + (time.perf_counter() - begun) * 1000

@@ -48,7 +48,9 @@ NVML_LIBRARY_NOT_FOUND = 12
 )
 def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
     """An NVIDIA GPU on the bus and no trace of a driver."""
-    devices = [d for d in snapshot.pci or () if d.vendor == "nvidia" and d.kind == "gpu"]
+    devices = [
+        d for d in snapshot.pci or () if d.vendor == "nvidia" and d.kind == "gpu"
+    ]
     driver = snapshot.driver
     in_container = snapshot.container is not None and snapshot.container.kind
     if not devices or in_container or driver.nvml_code != NVML_LIBRARY_NOT_FOUND:

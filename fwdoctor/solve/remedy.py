@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 _VERIFY = {
     "torch": "import torch; print(torch.cuda.is_available())",
-    "tensorflow": "import tensorflow as t; print(t.config.list_physical_devices('GPU'))",
+    "tensorflow": "import tensorflow as tf; "
+    "print(tf.config.list_physical_devices('GPU'))",
 }
 
 
@@ -66,7 +67,7 @@ def _fix_for(
 def _is_same_version(
     candidate: Candidate, target: Environment | None, framework: str
 ) -> bool:
-    """Whether the installed version number equals the new one: then pip must be told."""
+    """Whether the version number stays: then pip must be told to reinstall."""
     installed = presence.frameworks(target).get(framework)
     return installed is not None and installed.version == candidate.release.version
 

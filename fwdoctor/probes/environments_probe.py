@@ -1,0 +1,95 @@
+"""The probe of Python environments: the one to judge in full, others lightly."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from fwdoctor.errors import UsageError
+from fwdoctor.model.snapshot import Environment
+from fwdoctor.presence import frameworks
+from fwdoctor.probes.environments import (
+    find_environments,
+    choose_target,
+    read_environment,
+)
+from fwdoctor.probes.source import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from fwdoctor.probes.machine import Target
+
+# A home full of environments must not make `check` slow: what is not read in this
+# time is not listed.
+OTHERS_BUDGET_S = 0.05
+
+
+class EnvironmentsProbe:
+    """Facts: tuple of Environment, the target first."""
+
+    name = "environments"
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+
+    def start(self, source: Source) -> Callable[[], tuple[Environment, ...]]:
+        """Nothing to begin; all is read from files."""
+        files = source
+        if source.may_run and not source.is_live_root:
+            # A fake machine in a test: its Python environments are real ones.
+            files = Source(env=source.env)
+        return lambda: self._read(files)
+
+    def _read(self, source: Source) -> tuple[Environment, ...]:
+        cwd = self._target.cwd
+        path = self._target.path or choose_target(source, cwd)
+        if path is None:
+            return tuple(_iter_others(source, cwd, exclude=""))
+        active = _active_prefixes(source)
+        target = read_environment(
+            source,
+            path,
+            is_target=True,
+            is_active=False,
+            cwd=cwd,
+        )
+        is_active = self._target.path is None or target.prefix in active
+        target = replace(target, is_active=is_active)
+        target = self._with_deep(source, target)
+        return (target, *_iter_others(source, cwd, exclude=target.prefix))
+
+    def _with_deep(self, source: Source, target: Environment) -> Environment:
+        timeout_s = self._target.deep_timeout_s
+        if timeout_s is None or not source.may_run:
+            return target
+        from fwdoctor.probes.deep import run_deep
+
+        for name, framework in frameworks(target).items():
+            result = run_deep(source, target, name, timeout_s)
+            target = replace(target, **{name: replace(framework, deep=result)})  # type: ignore[arg-type]  # the two framework fields
+        return target
+
+
+def _active_prefixes(source: Source) -> set[str]:
+    names = ("VIRTUAL_ENV", "CONDA_PREFIX")
+    return {source.resolve(v) for n in names if (v := source.env.get(n))}
+
+
+def _iter_others(source: Source, cwd: str, *, exclude: str) -> Iterator[Environment]:
+    """Other environments that hold a framework, while the time lasts."""
+    until = time.perf_counter() + OTHERS_BUDGET_S
+    for prefix in find_environments(source, cwd):
+        if time.perf_counter() > until:
+            return
+        if source.resolve(prefix) == source.resolve(exclude):
+            continue
+        try:
+            found = read_environment(
+                source, prefix, is_target=False, is_active=False, cwd=cwd
+            )
+        except (UsageError, OSError, ValueError):
+            continue
+        if frameworks(found):
+            yield found
