@@ -1,0 +1,261 @@
+"""`fwdoctor matrix` on the shipped data, on old data and on damaged ones."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from fwdoctor.cli import app, matrix
+from fwdoctor.matrices import load, query
+from fwdoctor.matrices.load import Matrices
+
+MATRICES = Path(__file__).resolve().parents[2] / "matrices"
+
+
+def run(*words: str) -> Result:
+    """`fwdoctor matrix …` in this process."""
+    return CliRunner().invoke(app, ["matrix", *words])
+
+
+def answer(*words: str) -> Any:
+    """The JSON of a look-up that succeeds."""
+    result = run(*words, "--format", "json")
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+@pytest.fixture
+def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the data that a test may damage."""
+    folder = tmp_path / "matrices"
+    for name in ("cuda", "cudnn", "nvidia"):
+        shutil.copytree(MATRICES / name, folder / name)
+    newest = Matrices(MATRICES).versions("torch")[-1]
+    (folder / "torch").mkdir()
+    shutil.copy(MATRICES / "torch" / f"{newest}.json", folder / "torch")
+    monkeypatch.setattr(load, "find_matrices_folder", lambda: folder)
+    return folder
+
+
+def test_overview_counts_every_table() -> None:
+    found = answer()
+    counts = {row["topic"]: row["records"] for row in found["tables"]}
+    assert set(counts) == set(query.TOPICS)
+    assert counts["gpu"] >= 250
+    assert counts["torch"] == len(list((MATRICES / "torch").glob("*.json")))
+    assert found["retrieved"] is not None
+    assert str(counts["gpu"]) in run().stdout
+
+
+@pytest.mark.parametrize("framework", ["torch", "tensorflow"])
+def test_release_has_the_promised_fields(framework: str) -> None:
+    newest = Matrices(MATRICES).versions(framework)[-1]
+    found = answer(framework, newest)
+    assert found["version"] == newest
+    promised = "version released python variants companions triton numpy glibc_min"
+    assert {*promised.split(), "conda", "sources"} <= set(found)
+    fields = "variant cuda cudnn platforms python index compute_capabilities ptx"
+    for variant in found["variants"]:
+        assert {*fields.split(), "min_driver", "nvidia_pins"} <= set(variant)
+    assert all({"source", "fields", "confidence"} <= set(s) for s in found["sources"])
+
+
+def test_release_drivers_are_those_of_the_toolkit() -> None:
+    newest = Matrices(MATRICES).versions("torch")[-1]
+    gpu_builds = [v for v in answer("torch", newest)["variants"] if v["cuda"]]
+    assert gpu_builds
+    for build in gpu_builds:
+        assert build["min_driver"] == answer("cuda", build["cuda"])["least_driver"]
+
+
+def test_releases_are_listed_newest_first() -> None:
+    versions = [row["version"] for row in answer("torch")]
+    assert versions == list(reversed(Matrices(MATRICES).versions("torch")))
+    assert versions[0] in run("torch").stdout
+
+
+def test_local_version_label_is_ignored() -> None:
+    newest = Matrices(MATRICES).versions("torch")[-1]
+    assert answer("torch", f"{newest}+cu130")["version"] == newest
+
+
+def test_gpu_has_the_promised_fields() -> None:
+    found = answer("gpu", "RTX", "4090")
+    assert found["name"] == "NVIDIA GeForce RTX 4090"
+    assert found["compute_capability"] == "8.9"
+    assert found["architecture"] == "ada"
+    assert found["first_cuda"] == "11.8"
+    assert found["last_cuda"] is None
+    assert found["last_driver_branch"] is None
+    assert "first_driver" in found
+    assert any("name" in source["fields"] for source in found["sources"])
+
+
+def test_old_gpu_names_its_last_driver_and_toolkit() -> None:
+    found = answer("gpu", "GTX 1080")
+    assert (found["last_driver_branch"], found["last_cuda"]) == (580, "12.9")
+
+
+@pytest.mark.parametrize(
+    ("version", "branch", "cuda", "os_name"),
+    [
+        ("550.54.14", 550, "12.4", "linux"),
+        ("552.22", 550, "12.4", "windows"),
+        ("R580", 580, "13.0", "linux"),
+        ("430.26", 430, "10.2", "linux"),
+        ("430.50", 430, "10.1", "linux"),
+        ("540.4.0", 540, "12.6", "jetson"),
+    ],
+)
+def test_driver_leads_to_its_branch(
+    version: str, branch: int, cuda: str, os_name: str
+) -> None:
+    found = answer("driver", version)
+    assert found["version"] == version
+    assert (found["branch"], found["cuda"], found["os"]) == (branch, cuda, os_name)
+    assert {"kind", "end_of_life", "architectures"} <= set(found)
+
+
+def test_toolkit_and_cudnn_ignore_further_numbers() -> None:
+    assert answer("cuda", "12.8.1")["min_driver"]["linux"] == "570.26"
+    assert answer("cudnn", "9.10.2.21")["version"] == "9.10"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("torch",),
+        ("tensorflow",),
+        ("cuda",),
+        ("cudnn",),
+        ("driver",),
+        ("gpu",),
+        ("cuda", "13.4"),
+        ("cudnn", "8.6"),
+        ("driver", "R535"),
+        ("gpu", "Jetson AGX Orin"),
+    ],
+)
+def test_tables_are_readable_text(words: tuple[str, ...]) -> None:
+    result = run(*words)
+    assert result.exit_code == 0, result.output
+    assert "None" not in result.stdout
+    assert "\x1b" not in result.stdout
+    assert words[-1].removeprefix("R") in result.stdout or len(words) == 1
+
+
+def test_verbose_shows_the_sources() -> None:
+    assert "open-gpu-kernel-modules" in run("gpu", "RTX 4090", "-v").stdout
+
+
+def test_output_goes_to_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "gpu.json"
+    assert run("gpu", "T4", "--format", "json", "--output", str(path)).exit_code == 0
+    assert json.loads(path.read_text())["name"] == "Tesla T4"
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("torch", "0.0.1"), "the newest in our data"),
+        (("cuda", "12.7"), "12.8"),
+        (("cuda", "nonsense"), "the newest in our data"),
+        (("cudnn", "9.99"), "9."),
+        (("driver", "999.1"), "end with R"),
+        (("driver", "newest"), "nvidia-smi"),
+        (("gpu", "RTX 4095"), "RTX 4090"),
+        (("gpu", "4090"), "NVIDIA GeForce RTX 4090"),
+        (("gpu", "Radeon"), "fwdoctor matrix"),
+        (("rocm",), "is not one of"),
+        (("torch", "../cuda/toolkits"), "the newest in our data"),
+    ],
+)
+def test_unknown_name_is_a_usage_error(words: tuple[str, ...], hint: str) -> None:
+    result = run(*words)
+    assert result.exit_code == 2
+    assert hint in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_unknown_format_is_a_usage_error() -> None:
+    assert run("--format", "sarif").exit_code == 2
+
+
+def test_old_data_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    date = query.data_date(Matrices(MATRICES))
+    assert date is not None
+    just_right = date + dt.timedelta(days=query.MAX_AGE_DAYS)
+    monkeypatch.setattr(matrix, "_today", lambda: just_right)
+    assert "days old" not in run().output
+    monkeypatch.setattr(matrix, "_today", lambda: just_right + dt.timedelta(days=1))
+    assert f"{query.MAX_AGE_DAYS + 1} days old" in run().stdout
+    result = run("gpu", "T4", "--format", "json")
+    assert json.loads(result.stdout)["name"] == "Tesla T4"
+    assert "days old" in run("gpu", "T4").stderr
+
+
+def test_data_of_no_age_are_not_old(tmp_path: Path) -> None:
+    for name in query.TABLES.values():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text('{"records": [], "sources": {}}')
+    empty = Matrices(tmp_path)
+    assert query.age_note(empty, dt.date(2030, 1, 1)) is None
+    assert query.overview(empty, dt.date(2030, 1, 1))["age_days"] is None
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "damage", "field"),
+    [
+        (("gpu", "T4"), "nvidia/gpus.json", lambda t: t[: len(t) // 2], "line"),
+        (("gpu",), "nvidia/gpus.json", lambda t: "[1, 2]", "not a JSON object"),
+        (("gpu",), "nvidia/gpus.json", lambda t: '{"records": [{}]}', "name"),
+        (
+            ("driver",),
+            "nvidia/drivers.json",
+            lambda t: t.replace('"branch": 340', '"branch": "x"'),
+            "branch",
+        ),
+        (
+            ("cuda",),
+            "cuda/toolkits.json",
+            lambda t: t.replace('"sass": [', '"sass": [7, ', 1),
+            "sass",
+        ),
+        (("cudnn",), "cudnn/releases.json", lambda t: '{"records": 5}', "records"),
+        (
+            ("gpu", "T4"),
+            "nvidia/gpus.json",
+            lambda t: _without(t, "sources"),
+            "sources",
+        ),
+        (("gpu",), "nvidia/gpus.json", lambda t: _without(t, "fact_sets"), "fact_sets"),
+        ((), "cuda/toolkits.json", lambda t: t.replace('"2026-', '"last-'), "sources"),
+    ],
+)
+def test_damaged_data_name_file_and_field(
+    copied: Path, words: tuple[str, ...], name: str, damage: Any, field: str
+) -> None:
+    path = copied / name
+    path.write_text(damage(path.read_text()))
+    result = run(*words)
+    assert result.exit_code == 3
+    assert Path(name).name in result.stderr
+    assert field in result.stderr
+    assert "Traceback" not in result.output
+
+
+def _without(text: str, key: str) -> str:
+    return json.dumps({k: v for k, v in json.loads(text).items() if k != key})
+
+
+def test_missing_file_is_named(copied: Path) -> None:
+    (copied / "nvidia/gpus.json").unlink()
+    result = run("gpu", "T4")
+    assert result.exit_code == 3
+    assert "gpus.json" in result.stderr
