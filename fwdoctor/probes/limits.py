@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 
     from fwdoctor.probes.source import Source
 
+SHARED_MEMORY = "/dev/shm"  # noqa: S108 - measured, never written to
+_SHM_MOUNT = re.compile(
+    r"^\S+ /dev/shm tmpfs \S*\bsize=(\d{1,15})([kmg]?)(?=[,\s])", re.MULTILINE
+)
+_UNIT_BYTES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _NO_LIMIT_BYTES = 1 << 60  # generation 1 writes a number near 2**63 for «no limit»
 
 
@@ -33,19 +38,25 @@ def parse_memlock(text: str) -> int | None:
 
 
 def read_shared_memory(source: Source) -> tuple[int | None, int | None]:
-    """Size and free bytes of /dev/shm; of the live root only."""
+    """Size and free bytes of /dev/shm; a recorded tree tells only the size."""
     if not source.is_live_root:
-        return None, None
+        return parse_shm_size(source.find_text("/proc/mounts") or ""), None
     try:
-        facts = os.statvfs("/dev/shm")
+        facts = os.statvfs(SHARED_MEMORY)
     except (AttributeError, OSError):
         return None, None
     return facts.f_blocks * facts.f_frsize, facts.f_bavail * facts.f_frsize
 
 
+def parse_shm_size(text: str) -> int | None:
+    """The size in /proc/mounts: `shm /dev/shm tmpfs rw,nosuid,size=65536k 0 0`."""
+    found = _SHM_MOUNT.search(text)
+    return int(found[1]) * _UNIT_BYTES[found[2]] if found else None
+
+
 def read_memory_limit(source: Source) -> int | None:
     """The tightest control-group memory limit above this process, if any."""
-    groups = source.find_text("/proc/self/cgroup") or ""
+    groups = source.find_text("/proc/self/cgroup") or "0::/"
     found = (_read_limit(source, path) for path in iter_limit_files(groups))
     return min((limit for limit in found if limit is not None), default=None)
 

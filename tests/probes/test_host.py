@@ -47,7 +47,7 @@ def test_an_ubuntu_host(make_source: MakeSource) -> None:
             "/proc/version": VERSION,
             "/proc/cpuinfo": CPUINFO.format(more=""),
             "/proc/meminfo": "MemTotal:       24684096 kB\nMemFree: 1 kB\n",
-            "/proc/self/limits": "Max locked memory         8388608    8388608  bytes\n",
+            "/proc/self/limits": "Max locked memory     8388608    8388608  bytes\n",
             "/sys/class/dmi/id/sys_vendor": "Dell Inc.\n",
             SECURE_BOOT: b"\x06\0\0\0\x01",
         }
@@ -228,6 +228,28 @@ def test_memory_limit(
     assert HostProbe().start(source)().memory_limit_bytes == expected
 
 
+def test_memory_limit_of_a_tree_without_processes(make_source: MakeSource) -> None:
+    source = make_source({"/sys/fs/cgroup/memory.max": "1024\n"})
+    assert HostProbe().start(source)().memory_limit_bytes == 1024
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ("rw,nosuid,size=65536k", 65536 * 1024),
+        ("rw,size=2g,mode=755", 2 << 30),
+        ("rw,size=50%", None),
+        ("rw", None),
+    ],
+)
+def test_shared_memory_of_a_tree(
+    make_source: MakeSource, options: str, expected: int | None
+) -> None:
+    source = make_source({"/proc/mounts": f"shm /dev/shm tmpfs {options} 0 0\n"})
+    facts = HostProbe().start(source)()
+    assert (facts.shm_bytes, facts.shm_free_bytes) == (expected, None)
+
+
 def _program(make_source: MakeSource, files: dict[str, str], path: str) -> Host:
     source = make_source(files, {"PATH": path})
     for name in files:
@@ -308,6 +330,7 @@ def test_parsers_take_any_text(text: str) -> None:
     limits.parse_memory_total(text)
     limits.parse_memlock(text)
     limits.parse_limit(text)
+    limits.parse_shm_size(text)
     assert all(path.startswith("/sys/") for path in limits.iter_limit_files(text))
 
 
