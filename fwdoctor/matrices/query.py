@@ -11,7 +11,6 @@ import difflib
 import re
 from typing import TYPE_CHECKING, Any
 
-from fwdoctor import compat
 from fwdoctor.errors import MatrixError, UsageError
 from fwdoctor.matrices.load import FRAMEWORKS
 from fwdoctor.versions import CudaVersion, DriverVersion
@@ -19,7 +18,6 @@ from fwdoctor.versions import CudaVersion, DriverVersion
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from fwdoctor.compat import OsName
     from fwdoctor.matrices.load import Matrices
     from fwdoctor.model.matrix import DriverBranch, GpuModel, Release, Variant
 
@@ -33,7 +31,7 @@ TABLES = {
 }
 TOPICS = (*FRAMEWORKS, *TABLES)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-_OS_NAMES: tuple[OsName, ...] = ("linux", "windows")
+_OS_NAMES = ("linux", "windows")
 
 
 # Releases of the frameworks
@@ -98,10 +96,12 @@ def _variant(matrices: Matrices, variant: Variant) -> Answer:
 
 
 def _least_drivers(matrices: Matrices, cuda: CudaVersion | None) -> Answer:
-    if cuda is None:
+    """The floor of the major where there is one, else the toolkit's own driver."""
+    toolkit = matrices.find_toolkit(cuda) if cuda else None
+    if toolkit is None:
         return {}
-    found = {o: compat.least_driver(cuda, matrices, os_name=o) for o in _OS_NAMES}
-    return {name: str(driver) for name, driver in found.items() if driver is not None}
+    found = {**toolkit.min_driver, **toolkit.minor_version_floor}
+    return {name: str(found[name]) for name in sorted(found)}
 
 
 # Toolkits and cuDNN
@@ -181,7 +181,7 @@ def list_drivers(matrices: Matrices) -> list[Answer]:
 
 
 def _driver(
-    matrices: Matrices, branch: DriverBranch, version: str, os_name: OsName
+    matrices: Matrices, branch: DriverBranch, version: str, os_name: str
 ) -> Answer:
     row = next(r for r in _rows(matrices, "driver") if r["branch"] == branch.branch)
     answer = {

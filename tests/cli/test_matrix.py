@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from fwdoctor import compat
 from fwdoctor.cli import app, matrix
 from fwdoctor.matrices import load, query
 from fwdoctor.matrices.load import Matrices
+from fwdoctor.versions import CudaVersion
 
 MATRICES = Path(__file__).resolve().parents[2] / "matrices"
 
@@ -72,6 +74,15 @@ def test_release_drivers_are_those_of_the_toolkit() -> None:
     assert gpu_builds
     for build in gpu_builds:
         assert build["min_driver"] == answer("cuda", build["cuda"])["least_driver"]
+
+
+@pytest.mark.parametrize("row", answer("cuda"), ids=lambda row: str(row["version"]))
+def test_least_driver_is_the_one_verdicts_use(row: dict[str, Any]) -> None:
+    cuda, matrices = CudaVersion.parse(row["version"]), Matrices(MATRICES)
+    linux = compat.least_driver(cuda, matrices, os_name="linux")
+    windows = compat.least_driver(cuda, matrices, os_name="windows")
+    found = {"linux": linux, "windows": windows}
+    assert row["least_driver"] == {k: str(v) for k, v in found.items() if v is not None}
 
 
 def test_releases_are_listed_newest_first() -> None:
