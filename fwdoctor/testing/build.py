@@ -9,12 +9,14 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from fwdoctor.errors import FwdoctorError
 from fwdoctor.process import run_child
+from fwdoctor.testing.keys import function_names
 
 HERE = Path(__file__).parent
 SOURCES = {"libnvidia-ml.so": "nvml.c", "libcuda.so": "cuda.c"}
@@ -41,6 +43,8 @@ class FakeLibraries:
 
 def find_compiler() -> str:
     """The C compiler to use: $CC, else the first of cc, gcc, clang."""
+    if sys.platform != "linux":
+        raise NoCompilerError("no-c-compiler", "the fake GPU needs Linux")
     for name in (os.environ.get("CC", ""), *COMPILERS):
         found = shutil.which(name) if name else None
         if found:
@@ -64,7 +68,6 @@ def build_fake(
     With a version the file is called as a driver installs it, `libcuda.so.550.54.14`,
     and `libcuda.so.1` is a link to it.
     """
-    directory.mkdir(parents=True, exist_ok=True)
     return FakeLibraries(
         directory=directory,
         nvml=place_library("libnvidia-ml.so", directory, omit, driver_version),
@@ -94,6 +97,8 @@ def place_library(
 
 def _compiled(name: str, omit: frozenset[str]) -> Path:
     source = (HERE / SOURCES[name]).read_text()
+    if unknown := sorted(omit - function_names()):
+        raise BuildError("fake-gpu-build", f"the fake has no function {unknown[0]}")
     prefix = "nvml" if "nvidia" in name else "cu"
     script = _version_script(frozenset(s for s in omit if s.startswith(prefix)))
     compiler = find_compiler()

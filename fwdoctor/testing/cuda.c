@@ -85,6 +85,17 @@ static int matches(const char *wanted, int index, struct visible_device device)
                                strlen(wanted));
 }
 
+/* CUDA uses one MIG instance a process, the first of those it may see
+ * (docs.nvidia.com/datacenter/tesla/mig-user-guide). */
+static void show(struct visible_device device)
+{
+    int i;
+    for (i = 0; i < visible_count; i++)
+        if (device.mig != NO_MIG && visible[i].mig != NO_MIG)
+            return;
+    visible[visible_count++] = device;
+}
+
 /* CUDA_VISIBLE_DEVICES: the first entry that names no device ends the list. */
 static void choose_visible(void)
 {
@@ -94,8 +105,8 @@ static void choose_visible(void)
     char copy[1024], *rest = copy, *word;
     visible_count = 0;
     if (!variable) {
-        for (; visible_count < count; visible_count++)
-            visible[visible_count] = all[visible_count];
+        for (i = 0; i < count; i++)
+            show(all[i]);
         return;
     }
     snprintf(copy, sizeof copy, "%s", variable);
@@ -105,7 +116,7 @@ static void choose_visible(void)
             ;
         if (i == count)
             return;
-        visible[visible_count++] = all[i];
+        show(all[i]);
     }
 }
 

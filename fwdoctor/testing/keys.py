@@ -16,6 +16,10 @@ _FLAG = r"[01]"
 _VERSION = r"\d+(\.\d+)+"
 _DOTTED = r"\d+\.\d+"
 _NAMES = r"\w+(,\s*\w+)*"
+_MODE = r"[0-7]{3,4}"
+_PARTS = "nvml|libcuda|nvidia-smi"
+_ABSENT = rf"({_PARTS})(,\s*({_PARTS}))*"
+_VERSION_OR_NONE = rf"{_VERSION}|none"
 _LATE = r"\d+:\d+"
 _PROCESSES = r"\d+:\d+(,\s*\d+:\d+)*"
 _PCI = r"[0-9a-fA-F]{4,8}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2}(\.\d)?"
@@ -30,12 +34,14 @@ _WORDS = {
     "{variable}": r"[A-Za-z_]\w*",
 }
 _SHAPES = {
-    "": _TEXT,
     _NUMBER: "a whole number",
     _FLAG: "0 or 1",
     _VERSION: "a version such as 550.54.14",
     _DOTTED: "a number such as 9.0",
     _NAMES: "names separated by commas",
+    _MODE: "an octal mode such as 0666",
+    _ABSENT: "some of nvml, libcuda, nvidia-smi",
+    _VERSION_OR_NONE: "a version such as 550.54.14, or none",
     _LATE: "CALLS:CODE, such as 20:15",
     _PROCESSES: "PID:MIB pairs separated by commas",
     _PCI: "a PCI address such as 0000:01:00.0",
@@ -49,7 +55,6 @@ class Key:
     name: str
     value: str
     shape: str  # what the value must be, in words
-    is_native: bool  # read by the C libraries
 
     def matches(self, text: str) -> bool:
         """Whether `text` is a key of this kind."""
@@ -63,16 +68,9 @@ class Key:
         return re.fullmatch(self.value, value) is not None
 
 
-def _keys(value: str, names: str, *, is_native: bool = True) -> tuple[Key, ...]:
+def _keys(value: str, names: str) -> tuple[Key, ...]:
     shape = _SHAPES.get(value, "one of " + value.replace("|", ", "))
-    return tuple(
-        Key(name=name, value=value, shape=shape, is_native=is_native)
-        for name in names.split()
-    )
-
-
-def _file_keys(value: str, names: str) -> tuple[Key, ...]:
-    return _keys(value, names, is_native=False)
+    return tuple(Key(name=name, value=value, shape=shape) for name in names.split())
 
 
 NATIVE_KEYS: tuple[Key, ...] = (
@@ -89,7 +87,7 @@ NATIVE_KEYS: tuple[Key, ...] = (
     *_keys(_FLAG, "{gpu}.ecc_pending {gpu}.integrated {gpu}.display_active"),
     *_keys(_FLAG, "{gpu}.remapped_pending {gpu}.remapped_failure"),
     *_keys(_FLAG, "{gpu}.retired_pending"),
-    *_keys("[0-3]", "{gpu}.compute_mode {gpu}.fabric_state"),
+    *_keys("0|1|2|3", "{gpu}.compute_mode {gpu}.fabric_state"),
     *_keys(
         _NUMBER,
         """{gpu}.memory_mib {gpu}.memory_used_mib {gpu}.memory_reserved_mib
@@ -114,31 +112,31 @@ NATIVE_KEYS: tuple[Key, ...] = (
 )
 
 MACHINE_KEYS: tuple[Key, ...] = (
-    *_file_keys(
+    *_keys(
         _TEXT,
         """file.kernel file.os_id file.os_like file.os_name file.os_version
         file.cpu_model file.cpu_flags file.library_dir file.libcuda_dir file.tegra
         file.nodes file.modules file.dkms file.dpkg file.log.{n} file.pci.{pci}
         file.text.{path} env.{variable}""",
     ),
-    *_file_keys(
+    *_keys(
         _NUMBER,
         """file.cpu_count file.memory_mib file.memory_available_mib file.shm_mib
         file.memory_limit_mib""",
     ),
-    *_file_keys(_VERSION, "file.compat file.libcuda_version file.nvml_file_version"),
-    *_file_keys(f"{_VERSION}|none", "file.kernel_module"),
-    *_file_keys(_FLAG, "file.nouveau file.secure_boot file.stub file.gpu_on_pci"),
-    *_file_keys("[0-7]{3,4}", "file.node_mode"),
-    *_file_keys("[12]", "file.wsl"),
-    *_file_keys("x86_64|aarch64", "file.architecture"),
-    *_file_keys("open|proprietary", "file.module_flavour"),
-    *_file_keys("docker|podman|kubernetes|singularity", "file.container"),
-    *_file_keys("running|stopped", "file.fabric_manager"),
-    *_file_keys(r"[\w-]+(,[\w-]+)*", "file.without"),
-    *_file_keys("normal|hang|garbage|chinese|crash", "smi.mode"),
-    *_file_keys(_NUMBER, "smi.exit"),
-    *_file_keys(_TEXT, "smi.text"),
+    *_keys(_VERSION, "file.compat file.libcuda_version file.nvml_file_version"),
+    *_keys(_VERSION_OR_NONE, "file.kernel_module"),
+    *_keys(_FLAG, "file.nouveau file.secure_boot file.stub file.gpu_on_pci"),
+    *_keys(_MODE, "file.node_mode"),
+    *_keys("1|2", "file.wsl"),
+    *_keys("x86_64|aarch64", "file.architecture"),
+    *_keys("open|proprietary", "file.module_flavour"),
+    *_keys("docker|podman|kubernetes|singularity", "file.container"),
+    *_keys("running|stopped", "file.fabric_manager"),
+    *_keys(_ABSENT, "file.without"),
+    *_keys("normal|hang|garbage|chinese|crash", "smi.mode"),
+    *_keys(_NUMBER, "smi.exit"),
+    *_keys(_TEXT, "smi.text"),
 )
 
 ALL_KEYS = NATIVE_KEYS + MACHINE_KEYS

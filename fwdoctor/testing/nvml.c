@@ -458,10 +458,10 @@ NUMBER(nvmlDeviceGetNumGpuCores, "cores")
 NUMBER(nvmlDeviceGetPowerUsage, "power_mw")
 NUMBER(nvmlDeviceGetRetiredPagesPendingStatus, "retired_pending")
 NUMBER(nvmlDeviceGetDisplayActive, "display_active")
-NUMBER(nvmlDeviceGetCurrPcieLinkWidth, "pcie_width")
-NUMBER(nvmlDeviceGetMaxPcieLinkWidth, "pcie_width_max")
-NUMBER(nvmlDeviceGetCurrPcieLinkGeneration, "pcie_generation")
-NUMBER(nvmlDeviceGetMaxPcieLinkGeneration, "pcie_generation_max")
+NUMBER_OR(nvmlDeviceGetCurrPcieLinkWidth, "pcie_width", 16)
+NUMBER_OR(nvmlDeviceGetMaxPcieLinkWidth, "pcie_width_max", 16)
+NUMBER_OR(nvmlDeviceGetCurrPcieLinkGeneration, "pcie_generation", 4)
+NUMBER_OR(nvmlDeviceGetMaxPcieLinkGeneration, "pcie_generation_max", 4)
 NUMBER_OR(nvmlDeviceGetComputeMode, "compute_mode", 0)
 NUMBER_OR(nvmlDeviceGetPersistenceMode, "persistence", 0)
 NUMBER_OR(nvmlDeviceGetVirtualizationMode, "virtualization", 0)
@@ -504,6 +504,30 @@ int nvmlDeviceGetNvLinkState(void *handle, unsigned link, unsigned *active)
     links = gpu_number(gpu, "nvlinks", 0);
     *active = 1;
     return link < links ? SUCCESS : links ? INVALID_ARGUMENT : NOT_SUPPORTED;
+}
+
+/* Asked for by programs that must find the function to go on; no answers here. */
+
+int nvmlDeviceGetNvLinkCapability(void *handle, unsigned link, unsigned capability,
+                                  unsigned *out)
+{
+    ENTER_DEVICE(handle);
+    (void)link, (void)capability, (void)out;
+    return NOT_SUPPORTED;
+}
+
+int nvmlDeviceGetNvLinkVersion(void *handle, unsigned link, unsigned *out)
+{
+    ENTER_DEVICE(handle);
+    (void)link, (void)out;
+    return NOT_SUPPORTED;
+}
+
+int nvmlDeviceGetFieldValues(void *handle, int count, void *values)
+{
+    ENTER_DEVICE(handle);
+    (void)count, (void)values;
+    return NOT_SUPPORTED;
 }
 
 /* --- health ------------------------------------------------------------------ */

@@ -65,9 +65,21 @@ def test_compat_library_speaks_a_newer_cuda(fake_gpu: FakeGpuFactory) -> None:
     assert facts["file"].endswith("/usr/local/cuda/compat/libcuda.so.550.54.14")
 
 
-def test_mig_instances_are_the_devices(fake_gpu: FakeGpuFactory) -> None:
-    names = [gpu["name"] for gpu in read(fake_gpu("mig-with-instances"))["gpus"]]
-    assert [name.rpartition(" ")[2] for name in names] == ["3g.20gb", "1g.5gb"]
+@pytest.mark.parametrize(
+    ("visible", "profile"),
+    [
+        (None, "3g.20gb"),
+        ("MIG-11111111-2222-3333-4444-555555555551", "1g.5gb"),
+        ("1", "1g.5gb"),
+        ("0,1", "3g.20gb"),
+    ],
+)
+def test_one_mig_instance_is_the_device(
+    fake_gpu: FakeGpuFactory, visible: str | None, profile: str
+) -> None:
+    machine = fake_gpu("mig-with-instances", {"env.CUDA_VISIBLE_DEVICES": visible})
+    (gpu,) = read(machine)["gpus"]
+    assert gpu["name"] == f"NVIDIA A100-SXM4-40GB MIG {profile}"
 
 
 @pytest.mark.parametrize(

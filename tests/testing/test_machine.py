@@ -11,6 +11,7 @@ import pytest
 
 from fwdoctor.process import run_child
 from fwdoctor.testing.build import (
+    BuildError,
     FakeLibraries,
     NoCompilerError,
     build_fake,
@@ -206,6 +207,24 @@ def _symbol_is_found(library: Path, symbol: str) -> bool:
     result = run_child([sys.executable, "-c", code], timeout_s=10)
     assert result.is_success or "undefined symbol" in result.stderr
     return result.is_success
+
+
+def test_omitting_an_unknown_function_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(BuildError, match="no function nvmlDeviceGetNam"):
+        build_fake(tmp_path, frozenset({"nvmlDeviceGetNam"}))
+
+
+def test_compiler_failure_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiler = tmp_path / "broken-cc"
+    compiler.write_text("#!/bin/sh\necho 'disk full' >&2\nexit 1\n")
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CC", str(compiler))
+    with pytest.raises(
+        BuildError, match=r"could not build libnvidia-ml.so(.|\n)*disk full"
+    ):
+        build_fake(tmp_path / "out")
 
 
 def test_no_compiler_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
