@@ -42,6 +42,7 @@ _FABRIC_GROUPS = (
     f"/sys/fs/cgroup/system.slice/{_FABRIC_UNIT}",
     f"/sys/fs/cgroup/systemd/system.slice/{_FABRIC_UNIT}",
 )
+_FABRIC_PACKAGES = ("nvidia-fabricmanager", "nvidia-fabric-manager")
 _UPSTREAM = re.compile(r"(?:\d+:)?(\d{2,4}\.\d{1,3}(?:\.\d{1,3})?)(?![\d.])")
 
 
@@ -100,9 +101,8 @@ def _read_fabric_manager(
 
 def _fabric_version(packages: Iterable[DriverPackage]) -> DriverVersion | None:
     for package in packages:
-        if package.name.startswith("nvidia-fabricmanager") and (
-            package.state == "installed"
-        ):
+        is_installed = package.state == "installed"
+        if is_installed and package.name.startswith(_FABRIC_PACKAGES):
             return parse_upstream_version(package.version)
     return None
 

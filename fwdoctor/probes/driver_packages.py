@@ -1,4 +1,4 @@
-"""Packages of the NVIDIA driver (dpkg, DKMS) and what became of them lately.
+"""Packages of the NVIDIA driver (dpkg, rpm, DKMS) and what became of them lately.
 
 Everything is read from the package managers' own files; none of them is run.
 """
@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 from fwdoctor.model.snapshot import DriverPackage, PackageEvent
 from fwdoctor.probes.kernel_log import read_tail
 from fwdoctor.probes.kernel_modules import has_module
+from fwdoctor.probes.rpm_database import read_rpm_packages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from fwdoctor.probes.rpm_database import RpmPackage
     from fwdoctor.probes.source import Source
 
 STATUS_FILE = "/var/lib/dpkg/status"
@@ -25,9 +27,10 @@ MAX_PACKAGES = 100
 LOG_TAIL_BYTES = 512 * 1024
 
 _NAMES = (
-    r"(?:nvidia-(?:driver|dkms|kernel|headless|open|utils|fabricmanager|"
-    r"container-toolkit|l4t-core)|libnvidia-compute|libnvidia-ml1|libcuda1|"
-    r"cuda-compat|cuda-drivers|linux-modules-nvidia)[\w.+-]*"
+    r"(?:nvidia-(?:driver|dkms|kernel|kmod|headless|open|utils|compute|fabricmanager|"
+    r"fabric-manager|container-toolkit|l4t-core)|libnvidia-compute|libnvidia-ml1|"
+    r"libcuda1|cuda-compat|cuda-drivers|linux-modules-nvidia|a?kmod-nvidia|"
+    r"xorg-x11-drv-nvidia)[\w.+-]*"
 )
 _NAME = re.compile(_NAMES)
 # No anchor before it: a pattern that begins with plain text is searched much faster.
@@ -53,15 +56,24 @@ _DKMS_LOG = re.compile(r"make\.log for \S+ for kernel (\S+)")
 
 
 def read_packages(source: Source) -> tuple[DriverPackage, ...] | None:
-    """Driver packages of dpkg and DKMS; None when neither keeps files here."""
+    """Driver packages of dpkg, rpm and DKMS; None when none keeps files here."""
     try:
         status: bytes | None = source.read_bytes(STATUS_FILE, STATUS_LIMIT_BYTES)
     except (OSError, ValueError):
         status = None
-    if status is None and not source.is_dir(DKMS_FOLDER):
+    rpms = read_rpm_packages(source, _NAME)
+    if status is None and rpms is None and not source.is_dir(DKMS_FOLDER):
         return None
-    found = (*parse_status(status or b""), *_iter_dkms(source))
+    found = (
+        *parse_status(status or b""),
+        *(_rpm_package(package) for package in rpms or ()),
+        *_iter_dkms(source),
+    )
     return tuple(dict.fromkeys(found))[:MAX_PACKAGES]
+
+
+def _rpm_package(package: RpmPackage) -> DriverPackage:
+    return DriverPackage(name=package.name, version=package.version, manager="rpm")
 
 
 def parse_status(content: bytes) -> Iterator[DriverPackage]:

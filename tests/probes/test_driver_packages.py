@@ -67,7 +67,7 @@ DNF_LOG = """\
 2024-05-01T10:00:00+0000 SUBDEBUG Upgrade: nvidia-driver-cuda-3:550.54.15-1.el9.x86_64
 2024-05-01T10:00:01+0000 SUBDEBUG Upgraded: nvidia-driver-cuda-3:535.54.03-1.el9.x86_64
 2024-05-01T10:00:02+0000 SUBDEBUG Installed: bash-5.1.8-9.el9.x86_64
-2024-05-01T10:00:03+0000 SUBDEBUG Erase: nvidia-kmod-common-3:535.1-1.el9.noarch
+2024-05-01T10:00:03+0000 SUBDEBUG Erase: nvidia-settings-3:535.1-1.el9.x86_64
 2024-05-01T10:00:04+0000 SUBDEBUG Erase: cuda-drivers-535.54.03-1.x86_64
 """
 
