@@ -96,6 +96,8 @@ def add_system(tree: Tree, scenario: Scenario) -> None:
     tree.write("/proc/sys/kernel/arch", f"{architecture(scenario)}\n")
     builder = "(buildd@lcy02-amd64-075) (gcc (Ubuntu 13.2.0-23ubuntu4) 13.2.0)"
     tree.write("/proc/version", f"Linux version {release} {builder} #45-Ubuntu SMP\n")
+    tree.write("/proc/1/comm", "systemd\n")
+    tree.write("/etc/group", "root:x:0:\nvideo:x:44:\nrender:x:109:\n")
     tree.write("/proc/cmdline", "BOOT_IMAGE=/boot/vmlinuz root=/dev/sda1 ro quiet\n")
     _add_processor(tree, scenario)
     _add_memory(tree, scenario)
@@ -322,6 +324,8 @@ def add_packages(tree: Tree, scenario: Scenario) -> None:
     """DKMS trees, dpkg's status file, the fabric manager, the kernel log."""
     for item in scenario.words("file.dkms"):
         _add_dkms(tree, scenario, item)
+    if not (scenario.get("file.container") or scenario.get("file.wsl")):
+        _add_modules_on_disk(tree, scenario)
     stanzas = []
     for item in scenario.words("file.dpkg"):
         name, _, version = item.partition("=")
@@ -336,11 +340,25 @@ def add_packages(tree: Tree, scenario: Scenario) -> None:
         unit = "[Unit]\nDescription=NVIDIA fabric manager service\n"
         tree.write("/lib/systemd/system/nvidia-fabricmanager.service", unit)
         if state == "running":
+            tree.write("/run/nvidia-fabricmanager/nv-fabricmanager.pid", "1234\n")
             tree.write("/proc/1234/comm", "nv-fabricmanager\n")
     log = scenario.under("file.log.")
     lines = (f"Nov 21 10:00:0{n} host kernel: [{n}.0] {t}\n" for n, t in log.items())
     if log:
         tree.write("/var/log/kern.log", "".join(lines), 0o640)
+
+
+def _add_modules_on_disk(tree: Tree, scenario: Scenario) -> None:
+    """The running kernel's modules; with nvidia's when it is loaded and not by DKMS."""
+    folder = f"/lib/modules/{kernel_release(scenario)}"
+    tree.write(f"{folder}/modules.dep", "")
+    version = kernel_module(scenario)
+    if version and not scenario.get("file.dkms"):
+        tree.write(f"{folder}/updates/nvidia.ko", _module_file(version))
+
+
+def _module_file(version: str) -> bytes:
+    return b"\0version=" + version.encode() + b"\0license=NVIDIA\0"
 
 
 def _add_dkms(tree: Tree, scenario: Scenario, item: str) -> None:
@@ -349,7 +367,7 @@ def _add_dkms(tree: Tree, scenario: Scenario, item: str) -> None:
     place = f"/var/lib/dkms/nvidia/{version}"
     tree.write(f"{place}/source/dkms.conf", f'PACKAGE_VERSION="{version}"\n')
     if kernel:
-        module = b"\0version=" + version.encode() + b"\0license=NVIDIA\0"
+        module = _module_file(version)
         machine = architecture(scenario)
         tree.write(f"{place}/{kernel}/{machine}/module/nvidia.ko", module)
         tree.write(f"/lib/modules/{kernel}/updates/dkms/nvidia.ko", module)

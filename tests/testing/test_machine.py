@@ -72,6 +72,9 @@ def test_driver_not_loaded(fake_gpu: FakeGpuFactory) -> None:
     root = fake_gpu("nvml-9-driver-not-loaded").root
     assert not (root / "proc/driver/nvidia").exists()
     assert not list((root / "dev").glob("nvidia*"))
+    assert [path.name for path in root.glob("lib/modules/6.8.0-45-generic/**/*")] == [
+        "modules.dep"
+    ]
     assert not (root / "sys/bus/pci/devices/0000:01:00.0/driver").exists()
     built = "var/lib/dkms/nvidia/550.54.14/6.8.0-40-generic/x86_64/module/nvidia.ko"
     assert b"version=550.54.14" in (root / built).read_bytes()
@@ -147,6 +150,7 @@ def test_fabric_manager_and_log(fake_gpu: FakeGpuFactory) -> None:
     running = fake_gpu("fabric-in-progress").root
     assert (stopped / "usr/bin/nv-fabricmanager").exists()
     assert not (stopped / "proc/1234").exists()
+    assert (running / "run/nvidia-fabricmanager/nv-fabricmanager.pid").exists()
     assert (running / "proc/1234/comm").read_text() == "nv-fabricmanager\n"
     log = fake_gpu("gpu-off-the-bus").root / "var/log/kern.log"
     assert "NVRM: Xid (PCI:0000:01:00): 79," in log.read_text()
