@@ -38,6 +38,7 @@ _SAMPLE_BYTES = 65_536
 _CONTROL_BYTES = bytes({*range(32), 127} - {*b"\t\n\r\f\b\x1b\x00"})
 _MOST_CONTROLS = 0.05
 _MOST_STRAY_NULS = 0.02
+_MOST_ROUNDS = 4  # how deep quoting or escaping may be nested; a bound on the work
 
 _ESCAPE_SEQUENCE = re.compile(
     r"\x1b(?:\[[0-9;?]{0,32}[ -/]?[@-~]|\][^\x07\x1b\n]{0,256}(?:\x07|\x1b\\)?|[@-Z\\^_])"
@@ -75,6 +76,7 @@ _PREFIXES = re.compile(
     | [A-Z][a-z]{2}[ ]{1,2}\d{1,2}[ ]\d\d:\d\d:\d\d[ ][\w.-]{1,64}[ ]
       (?:[\w./@-]{1,64}(?:\[\d{1,10}\])?:[ ])                      # journald
     | \[(?:rank|default)\d{1,4}\]:?[ ]                             # torchrun
+    | \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{1,9}Z[ ]                   # kubectl, CI logs
     )"""
 )
 _LINE_ENDS = re.compile(r"\r+\n?|[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
@@ -157,10 +159,7 @@ def _not_text(message: str) -> UsageError:
 
 
 def normalise(text: str) -> str:
-    """The text without what quoting, markup, colours and log collectors added.
-
-    Applying it twice changes nothing more.
-    """
+    """The text without what quoting, markup, colours and log collectors added."""
     text = _plain_characters(text)
     if "&" in text:
         text = _without_entities(text)
@@ -187,18 +186,20 @@ def _plain_characters(text: str) -> str:
 
 def _without_entities(text: str) -> str:
     """Entities resolved, also those escaped twice (`&amp;gt;`)."""
-    while True:
+    for _ in range(_MOST_ROUNDS):
         resolved = _HTML_ENTITY.sub(lambda match: _ENTITIES[match.group()], text)
         if resolved == text:
-            return text
+            break
         text = resolved
+    return text
 
 
 def _without_prefixes(text: str) -> str:
     """Quote marks, then process and host prefixes, in whatever order they are nested."""
-    while True:
+    for _ in range(_MOST_ROUNDS):
         bare = _QUOTE_MARKS.sub("", text) if ">" in text else text
         bare = _PREFIXES.sub("", bare)
         if bare == text:
-            return text
+            break
         text = bare
+    return text
