@@ -6,6 +6,7 @@ Everything is read from the package managers' own files; none of them is run.
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from fwdoctor.model.snapshot import DriverPackage, PackageEvent
@@ -16,7 +17,6 @@ from fwdoctor.probes.rpm_database import read_rpm_packages
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from fwdoctor.probes.rpm_database import RpmPackage
     from fwdoctor.probes.source import Source
 
 STATUS_FILE = "/var/lib/dpkg/status"
@@ -25,6 +25,8 @@ DKMS_FOLDER = "/var/lib/dkms"
 MAX_EVENTS = 20
 MAX_PACKAGES = 100
 LOG_TAIL_BYTES = 512 * 1024
+LINE_LIMIT = 1000  # characters; a longer line is no package manager's
+STANZA_LIMIT_BYTES = 64 * 1024
 
 _NAMES = (
     r"(?:nvidia-(?:driver|dkms|kernel|kmod|headless|open|utils|compute|fabricmanager|"
@@ -38,16 +40,18 @@ _STANZA = re.compile(rf"\nPackage: ({_NAMES})\n".encode())
 _FIELD = re.compile(rb"^(Status|Version): ([^\n]*)$", re.MULTILINE)
 # 2022-05-19 06:04:29 upgrade nvidia-driver-510:amd64 510.60.02-0ubuntu1 510.73.05-0ub…
 _DPKG_LINE = re.compile(
-    rf"(\S+ \S+) (install|upgrade|remove|purge) ({_NAMES})(?::\S+)? (\S+) (\S+)\s*"
+    r"(\S+ \S+) (install|upgrade|remove|purge) ([^\s:]+)(?::\S+)? (\S+) (\S+)\s*"
 )
 _APT_START = re.compile(r"Start-Date: (\S+)\s+(\S+)")
 _APT_ACTION = re.compile(r"(Install|Upgrade|Downgrade|Reinstall|Remove|Purge): (.*)")
 # libnvidia-compute-510:amd64 (510.85.02-0ubuntu0.20.04.1, 510.108.03-0ubuntu0.20.04.1)
-_APT_PACKAGE = re.compile(rf"(?<![\w.+-])({_NAMES}):\w+ \(([^,()]+)(?:, ([^,()]+))?")
+_APT_PACKAGE = re.compile(
+    r"(?<![\w.+-])([\w.+-]{1,100}):\w{1,20} \(([^,()]{1,100})(?:, ([^,()]{1,100}))?"
+)
 # 2024-05-01T10:00:00+0000 SUBDEBUG Upgrade: nvidia-driver-cuda-3:550.54.15-1.el9.x86_64
 _DNF_LINE = re.compile(
-    rf"(\S+) \w+ (Installed|Upgrade|Upgraded|Erase): "
-    rf"({_NAMES}?)-(?:\d+:)?(\d[^-\s]*-[^-\s]+)\s*"
+    r"(\S+) \w+ (Installed|Upgrade|Erase): "
+    r"(\S+?)-(?:\d+:)?(\d[^-\s]*-[^-\s]+)\s*"
 )
 _DNF_ACTIONS = {"Installed": "install", "Upgrade": "upgrade", "Erase": "remove"}
 _DKMS_NAME = re.compile(r"nvidia[\w.-]*")
@@ -66,14 +70,10 @@ def read_packages(source: Source) -> tuple[DriverPackage, ...] | None:
         return None
     found = (
         *parse_status(status or b""),
-        *(_rpm_package(package) for package in rpms or ()),
+        *(rpms or ()),
         *_iter_dkms(source),
     )
     return tuple(dict.fromkeys(found))[:MAX_PACKAGES]
-
-
-def _rpm_package(package: RpmPackage) -> DriverPackage:
-    return DriverPackage(name=package.name, version=package.version, manager="rpm")
 
 
 def parse_status(content: bytes) -> Iterator[DriverPackage]:
@@ -84,9 +84,10 @@ def parse_status(content: bytes) -> Iterator[DriverPackage]:
     Version: 550.144.03-0ubuntu0.24.04.1
     """
     text = b"\n" + content
-    for found in _STANZA.finditer(text):
-        end = text.find(b"\n\n", found.end())
-        stanza = text[found.end() : len(text) if end < 0 else end]
+    for found in islice(_STANZA.finditer(text), MAX_PACKAGES):
+        limit = found.end() + STANZA_LIMIT_BYTES
+        end = text.find(b"\n\n", found.end(), limit)
+        stanza = text[found.end() : limit if end < 0 else end]
         fields = {
             f[1]: f[2].decode("utf-8", "replace") for f in _FIELD.finditer(stanza)
         }
@@ -164,7 +165,7 @@ def parse_dpkg_log(text: str) -> Iterator[PackageEvent]:
     """The events in dpkg.log (sample above)."""
     for line in _iter_lines(text):
         found = _DPKG_LINE.fullmatch(line)
-        if found:
+        if found and _NAME.fullmatch(found[3]):
             yield PackageEvent(
                 when=found[1],
                 action=found[2],
@@ -183,7 +184,7 @@ def _iter_lines(text: str) -> Iterator[str]:
     if "nvidia" not in text and "cuda" not in text:
         return
     for line in text.splitlines():
-        if "nvidia" in line or "cuda" in line:
+        if len(line) < LINE_LIMIT and ("nvidia" in line or "cuda" in line):
             yield line
 
 
@@ -202,7 +203,8 @@ def parse_apt_history(text: str) -> Iterator[PackageEvent]:
         action = _APT_ACTION.match(line)
         if action:
             for found in _APT_PACKAGE.finditer(action[2]):
-                yield _apt_event(when, action[1].lower(), found)
+                if _NAME.fullmatch(found[1]):
+                    yield _apt_event(when, action[1].lower(), found)
 
 
 def _apt_event(when: str, action: str, found: re.Match[str]) -> PackageEvent:
@@ -222,7 +224,7 @@ def parse_dnf_log(text: str) -> Iterator[PackageEvent]:
     """The events in dnf.rpm.log (sample above); `Upgraded` names the old version."""
     for line in _iter_lines(text):
         found = _DNF_LINE.fullmatch(line)
-        if found is None or found[2] not in _DNF_ACTIONS:
+        if found is None or not _NAME.fullmatch(found[3]):
             continue
         action = _DNF_ACTIONS[found[2]]
         is_removal = action == "remove"

@@ -43,7 +43,7 @@ SECURE_BOOT_VARIABLE = (
 _WINDOWS_FOLDER = re.compile(r"/mnt/[a-z]/")
 _COMPILER_SUFFIX = re.compile(r"-(\d+(?:\.\d+)*)$")
 _LLVM_FOLDER = re.compile(r"/llvm-?(\d+(?:\.\d+)*)/")
-_OS_RELEASE_LINE = re.compile(r"^\s*([A-Z][A-Z0-9_]*)=(.*)$", re.MULTILINE)
+_OS_RELEASE_LINE = re.compile(r"^[ \t]*([A-Z][A-Z0-9_]*)=(.*)$", re.MULTILINE)
 # R36 (release), REVISION: 4.0
 _TEGRA_RELEASE = re.compile(r"R\d+ \(\w+\), REVISION: [\d.]+")
 # Names that hypervisors put in the DMI vendor and product, lower case.

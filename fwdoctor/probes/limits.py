@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from fwdoctor.probes.source import Source
 
+MAX_LIMIT_FILES = 200
 SHARED_MEMORY = "/dev/shm"  # noqa: S108 - measured, never written to
 _SHM_MOUNT = re.compile(
     r"^\S+ /dev/shm tmpfs \S*\bsize=(\d{1,15})([kmg]?)(?=[,\s])", re.MULTILINE
@@ -57,7 +59,8 @@ def parse_shm_size(text: str) -> int | None:
 def read_memory_limit(source: Source) -> int | None:
     """The tightest control-group memory limit above this process, if any."""
     groups = source.find_text("/proc/self/cgroup") or "0::/"
-    found = (_read_limit(source, path) for path in iter_limit_files(groups))
+    paths = islice(iter_limit_files(groups), MAX_LIMIT_FILES)
+    found = (_read_limit(source, path) for path in paths)
     return min((limit for limit in found if limit is not None), default=None)
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 
 # https://alice:secret@index.example.org/simple
-_CREDENTIALS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/\s\"']*@")
+_CREDENTIALS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,20}://)[^/\s\"']*@")
 # …/simple?api_key=abcdef&x=1
 _SECRET_PARAMETER = re.compile(
-    r"([?&;][\w.-]*(?:token|key|secret|password|passwd|auth|sig)[\w.-]*=)[^&\s#\"']+",
+    r"([?&;][\w.-]{0,40}(?:token|key|secret|password|passwd|auth|sig)[\w.-]{0,40}=)"
+    r"[^&\s#\"']+",
     re.IGNORECASE,
 )
 # Tokens that GitHub, GitLab, Hugging Face and PyPI hand out.

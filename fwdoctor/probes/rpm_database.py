@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import struct
 from contextlib import closing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
+
+from fwdoctor.model.snapshot import DriverPackage
 
 if TYPE_CHECKING:
     import re
@@ -24,18 +25,13 @@ _EPOCH, _NAME, _VERSION, _RELEASE = 1003, 1000, 1001, 1002
 _ENTRY_BYTES = 16
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RpmPackage:
-    """Name and version of one package, the version as `epoch:version-release`."""
-
-    name: str
-    version: str
-
-
 def read_rpm_packages(
     source: Source, wanted: re.Pattern[str]
-) -> tuple[RpmPackage, ...] | None:
-    """The packages whose whole name matches; None without a readable database."""
+) -> tuple[DriverPackage, ...] | None:
+    """The packages whose whole name matches; None without a readable database.
+
+    Versions are `epoch:version-release`, without the epoch where there is none.
+    """
     for path in DATABASES:
         try:
             source.read_bytes(path, 0)  # refuses what is not a regular file
@@ -45,7 +41,7 @@ def read_rpm_packages(
     return None
 
 
-def _iter_packages(path: str, wanted: re.Pattern[str]) -> Iterator[RpmPackage]:
+def _iter_packages(path: str, wanted: re.Pattern[str]) -> Iterator[DriverPackage]:
     """Raises OSError when the file is no database of rpm's."""
     try:
         import sqlite3
@@ -63,7 +59,7 @@ def _iter_packages(path: str, wanted: re.Pattern[str]) -> Iterator[RpmPackage]:
 
 def _query(
     database: sqlite3.Connection, wanted: re.Pattern[str]
-) -> Iterator[RpmPackage]:
+) -> Iterator[DriverPackage]:
     database.text_factory = lambda raw: raw.decode("utf-8", "replace")
     rows = database.execute("SELECT key, hnum FROM Name ORDER BY key, hnum")
     numbers = [n for key, n in rows if isinstance(key, str) and wanted.fullmatch(key)]
@@ -75,7 +71,7 @@ def _query(
                 yield package
 
 
-def parse_header(blob: bytes) -> RpmPackage | None:
+def parse_header(blob: bytes) -> DriverPackage | None:
     """Read an rpm header: two counts, an index of tags, then their values."""
     if len(blob) < 8:
         return None
@@ -91,7 +87,9 @@ def parse_header(blob: bytes) -> RpmPackage | None:
         return None
     epoch = _number_at(blob, start, offsets.get(_EPOCH))
     prefix = f"{epoch}:" if epoch else ""
-    return RpmPackage(name=name, version=f"{prefix}{version}-{release or ''}")
+    return DriverPackage(
+        name=name, version=f"{prefix}{version}-{release or ''}", manager="rpm"
+    )
 
 
 def _iter_offsets(blob: bytes, count: int) -> Iterator[tuple[int, int]]:

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fwdoctor.model.snapshot import DriverPackage
 from fwdoctor.probes import rpm_database
 from fwdoctor.probes.driver_packages import read_packages
-from fwdoctor.probes.rpm_database import RpmPackage, read_rpm_packages
+from fwdoctor.probes.rpm_database import read_rpm_packages
 
 if TYPE_CHECKING:
     from fwdoctor.probes.source import Source
@@ -58,6 +59,10 @@ def _database(
     return source
 
 
+def _rpm(name: str, version: str) -> DriverPackage:
+    return DriverPackage(name=name, version=version, manager="rpm")
+
+
 @pytest.mark.parametrize("path", rpm_database.DATABASES)
 def test_wanted_packages(make_source: MakeSource, path: str) -> None:
     headers = {
@@ -67,8 +72,8 @@ def test_wanted_packages(make_source: MakeSource, path: str) -> None:
         "nvidia-broken": b"\0\0",
     }
     assert read_rpm_packages(_database(make_source, headers, path), NVIDIA) == (
-        RpmPackage(name="nvidia-driver-cuda", version="3:550.54.15-1.el9"),
-        RpmPackage(name="nvidia-fabricmanager", version="550.54.15-1"),
+        _rpm("nvidia-driver-cuda", "3:550.54.15-1.el9"),
+        _rpm("nvidia-fabricmanager", "550.54.15-1"),
     )
 
 
