@@ -117,6 +117,7 @@ def _cuda_facts(answer: Answer) -> list[tuple[str, str]]:
         ("own driver", _by_os(answer.get("min_driver", {}))),
         ("compiles for", ", ".join(answer.get("sass", ()))),
         ("PTX version", answer.get("ptx_isa", "")),
+        ("newest GCC", str(answer.get("max_gcc", ""))),
     ]
     for release in answer.get("releases", ()):
         least, note = _by_os(release.get("min_driver", {})), release.get("note", "")
