@@ -56,7 +56,7 @@ def read_log(source: Source) -> str:
             denied.append(path)
         except (OSError, ValueError):
             continue
-    if source.is_live_root:
+    if source.is_live_root and hasattr(os, "O_NONBLOCK"):  # Windows has none
         try:
             return _read_buffer()
         except PermissionError:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from fwdoctor.probes import kernel_log
 from fwdoctor.probes.kernel_log import KernelLogProbe
 from fwdoctor.probes.runner import ProbeError
+from fwdoctor.probes.source import live_source
 
 if TYPE_CHECKING:
     from tests.probes.conftest import MakeSource
@@ -97,6 +98,14 @@ def test_a_pipe_in_place_of_a_log_does_not_block(make_source: MakeSource) -> Non
     os.mkfifo(source.root + LOG)
     with pytest.raises(ProbeError) as caught:
         KernelLogProbe().start(source)()
+    assert caught.value.status == "absent"
+
+
+def test_windows_has_no_kernel_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "O_NONBLOCK", raising=False)
+    monkeypatch.setattr(kernel_log, "LOG_FILES", ())
+    with pytest.raises(ProbeError) as caught:
+        KernelLogProbe().start(live_source(env={}))()
     assert caught.value.status == "absent"
 
 
