@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fwdoctor.probes.source import Source
 
 MAX_HEADERS = 512
+MAX_OFFSET = 1 << 40
 MAX_DYNAMIC_BYTES = 1_048_576
 MAX_TEXT_BYTES = 1_048_576
 _PT_LOAD, _PT_DYNAMIC = 1, 2
@@ -44,8 +45,10 @@ class NotElfError(ValueError):
 def read_elf(source: Source, path: str) -> ElfFacts:
     """Facts of the object at `path`; raises OSError, or NotElfError for garbage."""
     with open(source.real_path(path), "rb") as stream:
-        ident = stream.read(16)
-        if len(ident) < 16 or ident[:4] != b"\x7fELF":
+        ident = stream.read(64)
+        if len(ident) < 52:
+            raise NotElfError("file too short")
+        if ident[:4] != b"\x7fELF":
             raise NotElfError("invalid ELF header")
         try:
             if ident[4:6] == b"\x02\x01":
@@ -71,6 +74,8 @@ def _read_plain(stream: IO[bytes], path: str) -> ElfFacts:
 
 
 def _read_at(stream: IO[bytes], offset: int, size: int) -> bytes:
+    if not 0 <= offset < MAX_OFFSET:
+        return b""  # a damaged header
     stream.seek(offset)
     return stream.read(size)
 
@@ -133,10 +138,9 @@ def _file_offset(segments: list[tuple[int, int, int, int]], address: int) -> int
 
 def _text_at(stream: IO[bytes], offset: int) -> str:
     """NUL-terminated text; some run paths are tens of kilobytes long."""
-    stream.seek(offset)
-    text = b""
-    while b"\0" not in text and len(text) < MAX_TEXT_BYTES:
-        more = stream.read(512 if not text else 65_536)
+    text = _read_at(stream, offset, 512)
+    while text and b"\0" not in text and len(text) < MAX_TEXT_BYTES:
+        more = stream.read(65_536)
         if not more:
             break
         text += more
@@ -162,7 +166,7 @@ def _read_unusual(stream: IO[bytes], path: str) -> ElfFacts:
             for tag in segment.iter_tags()
         ]
         machine = _machine_number(stream, is_little=elf.little_endian)
-    except (ELFError, KeyError, AttributeError, AssertionError, TypeError) as error:
+    except (ELFError, LookupError, AttributeError, TypeError, OSError) as error:
         raise NotElfError(f"damaged ELF object: {error}") from error
 
     def texts_of(kind: str) -> tuple[str, ...]:

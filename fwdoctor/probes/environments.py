@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import posixpath
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fwdoctor.errors import UsageError
 from fwdoctor.model.snapshot import Environment
+from fwdoctor.probes.file_clashes import find_clashes, read_records
 from fwdoctor.probes.interpreter import find_interpreter, find_program
+from fwdoctor.probes.loader import resolve_framework
 from fwdoctor.probes.manager import find_manager
 from fwdoctor.probes.site_packages import find_site_folders, read_packages
 from fwdoctor.probes.tensorflow_files import read_tensorflow
@@ -16,6 +19,8 @@ from fwdoctor.probes.torch_files import read_torch
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from fwdoctor.model.snapshot import Framework
+    from fwdoctor.probes.interpreter import Interpreter
     from fwdoctor.probes.source import Source
 
 MAX_LISTED = 64
@@ -39,10 +44,11 @@ def read_environment(
     when there is no Python environment at the path.
     """
     interpreter = find_interpreter(source, prefix_or_python, cwd)
-    is_light = not is_target
     folders = find_site_folders(source, interpreter)
-    packages = read_packages(source, interpreter.prefix, folders, is_light=is_light)
-    return Environment(
+    packages = read_packages(
+        source, interpreter.prefix, folders, is_light=not is_target
+    )
+    environment = Environment(
         prefix=interpreter.prefix,
         python=interpreter.python,
         kind=interpreter.kind,
@@ -54,8 +60,30 @@ def read_environment(
         is_target=is_target,
         is_active=is_active,
         packages=packages,
-        torch=read_torch(source, folders, packages, is_light=is_light),
+        torch=read_torch(source, folders, packages, is_light=not is_target),
         tensorflow=read_tensorflow(source, folders, packages),
+    )
+    return _look_closer(source, interpreter, environment) if is_target else environment
+
+
+def _look_closer(
+    source: Source, interpreter: Interpreter, environment: Environment
+) -> Environment:
+    """What only the target is worth: lost and clashing files, the loader's answers."""
+    folders = find_site_folders(source, interpreter)
+    records = read_records(source, environment.packages or ())
+
+    def resolved(framework: Framework | None) -> Framework | None:
+        if framework is None:
+            return None
+        libraries = resolve_framework(source, interpreter, framework, folders, records)
+        return replace(framework, libraries=libraries)
+
+    return replace(
+        environment,
+        torch=resolved(environment.torch),
+        tensorflow=resolved(environment.tensorflow),
+        clashes=find_clashes(records),
     )
 
 

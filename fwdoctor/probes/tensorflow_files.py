@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Literal
 
 from fwdoctor.model.snapshot import Framework
+from fwdoctor.probes.tensorflow_dlopen import read_cuda_config
 from fwdoctor.probes.torch_files import conda_origin, split_targets
 from fwdoctor.versions import CudaVersion
 
@@ -58,6 +59,12 @@ def read_tensorflow(
     if folder is None and package is None:
         return None
     values, problem = _read_build_info(source, folder)
+    if (
+        folder
+        and values.get("is_cuda_build") == "True"
+        and "cuda_version" not in values
+    ):
+        values = {**_values_of_header(source, folder), **values}
     version = package.version if package else _header_version(source, folder)
     cuda_text = values.get("cuda_version") or values.get("cuda_version_number")
     cudnn = values.get("cudnn_version") or values.get("cudnn_version_number")
@@ -119,6 +126,13 @@ def _read_build_info(
 def parse_build_info(text: str) -> dict[str, str]:
     """Known keys of any year's build_info.py; lists stay text, quotes are gone."""
     return {key: value.strip("'\"") for key, value in _ENTRY.findall(text)}
+
+
+def _values_of_header(source: Source, folder: str) -> dict[str, str]:
+    """CUDA and cuDNN of cuda_config.h: newer build_info.py names neither."""
+    numbers = read_cuda_config(source, folder)
+    pairs = {"cuda_version": "CUDA", "cudnn_version": "CUDNN"}
+    return {key: numbers[name] for key, name in pairs.items() if name in numbers}
 
 
 def _header_version(source: Source, folder: str | None) -> str | None:
