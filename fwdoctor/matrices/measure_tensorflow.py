@@ -17,7 +17,6 @@ from fwdoctor.matrices.measurement import (
     Options,
     describe_files,
     dotted_capability,
-    merge_platforms,
     newest_wheel,
     pythons_on,
     row_name,
@@ -96,7 +95,7 @@ def measure_tensorflow(
             measurement.add_source(f"PyPI wheel {wheel.filename}", fields)
     requires = measurement.facts.get("requires", {})
     measurement.facts["numpy"] = {"spec": requires.get("numpy"), "numpy2": numpy2}
-    measurement.facts["variants"] = merge_platforms(rows)
+    measurement.facts["variants"] = rows
     return measurement
 
 

@@ -12,7 +12,6 @@ from fwdoctor.matrices.measurement import (
     Options,
     describe_files,
     dotted_capability,
-    merge_platforms,
     newest_wheel,
     pythons_on,
     row_name,
@@ -67,16 +66,18 @@ def measure_torch(
             continue
         options.say(f"torch {version}: {chosen.file.filename}")
         wheel = RemoteWheel(chosen.file.url)
-        row = _read_row(wheel, chosen, pythons_on(wheels, platform), options)
+        row = _read_row(wheel, chosen, pythons_on(wheels, platform))
         rows.append(row)
         fields = [f"variants[{row_name(row)}]"]
         fields += _read_platform_facts(wheel, chosen, measurement.facts, numpy2)
         measurement.add_source(f"PyPI wheel {wheel.filename}", fields)
+        if row["cuda"] and options.walk_fat_binaries:
+            _walk_fat_binaries(wheel, row, measurement, options)
     measurement.facts["numpy"] = {
         "spec": _numpy_spec(measurement.facts),
         "numpy2": numpy2,
     }
-    measurement.facts["variants"] = merge_platforms(rows)
+    measurement.facts["variants"] = rows
     return measurement
 
 
@@ -85,9 +86,7 @@ def read_cuda_version(version_py: str) -> str | None:
     return _assigned("cuda", version_py)
 
 
-def _read_row(
-    wheel: RemoteWheel, chosen: WheelName, pythons: list[str], options: Options
-) -> Json:
+def _read_row(wheel: RemoteWheel, chosen: WheelName, pythons: list[str]) -> Json:
     version_py = wheel.read_text("torch/version.py")
     cuda = read_cuda_version(version_py)
     row: Json = {
@@ -101,7 +100,7 @@ def _read_row(
     if cuda:
         base, _ = split_extras(_requirements(wheel))
         row |= _nvidia_facts(base, chosen.platform, pythons)
-        row |= _gpu_code(wheel, options)
+        row |= _listed_code(wheel)
     return row
 
 
@@ -121,36 +120,39 @@ def _nvidia_facts(
     return facts
 
 
-def _gpu_code(wheel: RemoteWheel, options: Options) -> Json:
+def _listed_code(wheel: RemoteWheel) -> Json:
+    """Return what `torch.cuda.get_arch_list()` would say; old wheels have no list."""
     library = wheel.find_member(PYTHON_LIBRARY)
     found = wheel.find_strings(library, _ARCH_FLAGS) if library else set()
     flags = re.split(r"[ ;]", max(found, key=len, default=""))
-    code: Json = {}
-    if any(flag.startswith("sm_") for flag in flags):
-        code["compute_capabilities"] = sort_capabilities(
-            dotted_capability(flag[3:]) for flag in flags if flag.startswith("sm_")
-        )
-    if options.walk_fat_binaries:
-        code |= _walked_code(wheel, is_listed=bool(code), options=options)
-    return code
+    listed = [flag[3:] for flag in flags if flag.startswith("sm_")]
+    if not listed:
+        return {}
+    return {"compute_capabilities": sort_capabilities(map(dotted_capability, listed))}
 
 
-def _walked_code(wheel: RemoteWheel, *, is_listed: bool, options: Options) -> Json:
-    """Read PTX, and machine code where the wheel has no list of its own."""
+def _walk_fat_binaries(
+    wheel: RemoteWheel, row: Json, measurement: Measurement, options: Options
+) -> None:
+    """Add PTX, and machine code where the wheel has no list of its own."""
     member = wheel.find_member(GPU_LIBRARY)
     if member is None:
-        return {}
+        return
     options.say(f"    fat binaries of {member}")
-    fat_binaries = iter_fat_binaries(wheel.iter_chunks(member, overlap_bytes=0))
-    code = own_code(_first(fat_binaries, FAT_BINARIES_ENOUGH if is_listed else None))
+    is_listed = "compute_capabilities" in row
+    found = iter_fat_binaries(wheel.iter_chunks(member, overlap_bytes=0))
+    code = own_code(_first(found, FAT_BINARIES_ENOUGH if is_listed else None))
     if code is None:
-        return {}
-    walked: Json = {"ptx": sort_capabilities(map(dotted_capability, code.ptx))}
+        return
+    walked = {"ptx": sort_capabilities(map(dotted_capability, code.ptx))}
     if not is_listed:
-        walked["compute_capabilities"] = sort_capabilities(
-            map(dotted_capability, code.machine_code)
-        )
-    return walked
+        machine_code = map(dotted_capability, code.machine_code)
+        walked["compute_capabilities"] = sort_capabilities(machine_code)
+    row |= walked
+    measurement.add_source(
+        f"PyPI wheel {wheel.filename}: fat binaries of {member}",
+        [f"variants[{row_name(row)}].{key}" for key in walked],
+    )
 
 
 def _read_platform_facts(

@@ -99,7 +99,7 @@ def pythons_on(wheels: Iterable[WheelName], platform: str) -> list[str]:
 
 
 def merge_platforms(rows: Iterable[Json]) -> list[Json]:
-    """Join rows that differ in their platform alone, in the order they came."""
+    """Join rows that differ in their platforms alone, in the order they came."""
     joined: list[Json] = []
     for row in rows:
         same = next(
@@ -112,11 +112,23 @@ def merge_platforms(rows: Iterable[Json]) -> list[Json]:
     return joined
 
 
+def split_platforms(rows: Iterable[Json]) -> list[Json]:
+    """Return one row for each platform: the reverse of `merge_platforms`."""
+    return [
+        {**row, "platforms": [platform]}
+        for row in rows
+        for platform in row["platforms"]
+    ]
+
+
 def row_name(row: Json) -> str:
-    """Return the name sources use for a variant row: `torch/cu128/linux-x86_64`."""
-    index = "" if row["index"] == "pypi" else "@" + row["index"].rsplit("/", 1)[-1]
+    """Return the name sources use for a variant row.
+
+    `torch/cu128/linux-x86_64` is on PyPI, `@cu126/linux-x86_64` on another index.
+    """
+    place = row["package"] if row["index"] == "pypi" else "@"
     variant = row.get("variant", "cuda")
-    return f"{row['package']}/{variant}{index}/{row['platforms'][0]}"
+    return f"{place}/{variant}/{row['platforms'][0]}".replace("@/", "@")
 
 
 def dotted_capability(number: int | str) -> str:
@@ -169,7 +181,7 @@ def _reuploads(wheels: Iterable[WheelName]) -> list[Json]:
         {
             "build_tag": tag,
             "date": min(_day(item) for item in items),
-            "platforms": sorted({item.platform for item in items}),
+            "what": f"new files for {', '.join(sorted({w.platform for w in items}))}",
         }
         for tag, items in sorted(tagged.items())
     ]

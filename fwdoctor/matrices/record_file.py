@@ -1,7 +1,8 @@
 """Writing a release record: deterministic, atomic, and careful with what people wrote.
 
-`authored` is never touched. A refresh that learns nothing changes no byte: the date of
-a source moves only with the facts it supports.
+`authored` is never touched; its `variant_facts` fill gaps of measured variants. A
+refresh that learns nothing changes no byte: the date of a source moves only with the
+fields it supports.
 """
 
 from __future__ import annotations
@@ -13,13 +14,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fwdoctor.errors import MatrixError
-from fwdoctor.matrices.measurement import Json, row_name
+from fwdoctor.matrices.measurement import (
+    Json,
+    merge_platforms,
+    row_name,
+    split_platforms,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from fwdoctor.matrices.measurement import Measurement
 
 LINE_LENGTH = 100
-CARRIED_KEYS = ("compute_capabilities", "ptx")  # costly to measure, kept until re-read
+COSTLY_KEYS = ("compute_capabilities", "ptx")  # kept until they are read again
 
 
 def read_record(path: Path) -> Json | None:
@@ -50,16 +58,31 @@ def update_record(path: Path, measurement: Measurement, *, today: str) -> bool:
 
 def merge_record(old: Json | None, measurement: Measurement, *, today: str) -> Json:
     """Join what was measured with what stays: authored facts, dates, costly facts."""
-    new = {**measurement.facts, "sources": [*map(dict, measurement.sources)]}
-    if old is None:
-        return _dated(new, {}, today)
-    carried = _carry_costly_facts(old, new)
-    if "authored" in old:
-        new["authored"] = old["authored"]
-    new["sources"] += carried
-    unchanged = _without_dates(old) == _without_dates(new)
-    dates = {_source_key(item): item.get("retrieved", today) for item in old["sources"]}
-    return old if unchanged else _dated(new, dates, today)
+    before = old or {}
+    rows = split_platforms(measurement.facts.get("variants", ()))
+    kept = _keep_costly_facts(rows, before)
+    authored = before.get("authored", {})
+    _fill_rows(rows, authored.get("variant_facts", ()))
+    new = {
+        **measurement.facts,
+        "variants": merge_platforms(rows),
+        "sources": [*map(dict, measurement.sources), *kept],
+    }
+    if authored:
+        new["authored"] = authored
+    if _without_dates(before) == _without_dates(new):
+        return before
+    dates = {_source_key(item): item["retrieved"] for item in before.get("sources", ())}
+    for item in new["sources"]:
+        item["retrieved"] = dates.get(_source_key(item), today)
+    return new
+
+
+def apply_authored(record: Json) -> Json:
+    """Return a record with its authored variant facts filled in, measuring nothing."""
+    rows = split_platforms(record["variants"])
+    _fill_rows(rows, record.get("authored", {}).get("variant_facts", ()))
+    return {**record, "variants": merge_platforms(rows)}
 
 
 def dump_record(record: Json) -> str:
@@ -81,26 +104,35 @@ def write_text(path: Path, text: str) -> None:
         raise
 
 
-def _carry_costly_facts(old: Json, new: Json) -> list[Json]:
+def _keep_costly_facts(rows: list[Json], old: Json) -> list[Json]:
     """Copy facts of fat binaries not walked this time; return their sources."""
-    known = {row_name(row): row for row in old.get("variants", ())}
-    carried = []
-    for row in new.get("variants", ()):
-        before = known.get(row_name(row), {})
-        for key in CARRIED_KEYS:
-            if key in before and key not in row and before["cuda"] == row["cuda"]:
+    known = {_row_key(row): row for row in split_platforms(old.get("variants", ()))}
+    sources = old.get("sources", ())
+    sourced = {field for item in sources for field in item["fields"]}
+    kept = set()
+    for row in rows:
+        before = known.get(_row_key(row), {})
+        for key in COSTLY_KEYS:
+            field = f"variants[{row_name(row)}].{key}"
+            if field in sourced and key in before and key not in row:
                 row[key] = before[key]
-                carried.append(f"variants[{row_name(row)}].{key}")
-    wanted = set(carried)
-    return [
-        dict(item) for item in old.get("sources", ()) if wanted & set(item["fields"])
-    ]
+                kept.add(field)
+    return [dict(item) for item in sources if kept & set(item["fields"])]
 
 
-def _dated(record: Json, dates: dict[str, str], today: str) -> Json:
-    for item in record["sources"]:
-        item["retrieved"] = dates.get(_source_key(item), today)
-    return record
+def _fill_rows(rows: list[Json], authored: Iterable[Json]) -> None:
+    """Add what people wrote about measured rows, where measuring found nothing."""
+    for entry in authored:
+        for row in rows:
+            if (
+                row["package"] == entry["package"]
+                and row["platforms"][0] in entry["platforms"]
+            ):
+                row.update({k: v for k, v in entry["facts"].items() if k not in row})
+
+
+def _row_key(row: Json) -> tuple[str, str, str]:
+    return row["package"], row["index"], row["platforms"][0]
 
 
 def _source_key(item: Json) -> str:
