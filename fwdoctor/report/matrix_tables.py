@@ -237,19 +237,24 @@ def _gpu_cells(answer: Answer) -> Sequence[str]:
 
 def variant_cells(variant: Answer) -> Sequence[str]:
     """One published build: name, index, Python, GPUs, drivers."""
-    name = f"{variant['package']} {variant['variant']}"
-    where = ", ".join(variant["platforms"])
+    name = f"{variant['package']} {variant.get('build') or variant['variant']}"
+    platforms = variant["platforms"]
     gpus = ", ".join(variant["compute_capabilities"])
     ptx = ", ".join(f"{target}+PTX" for target in variant["ptx"])
     least = variant["min_driver"]
     return (
-        f"{name} ({where})" if where else name,
+        f"{name} ({', '.join(platforms)})" if platforms else name,
         variant["index"].removeprefix("https://download.pytorch.org/"),
         span_of(variant["python"]),
         ", ".join(part for part in (gpus, ptx) if part) or ("-", "?")[bool(least)],
-        least.get("linux", "-"),
-        least.get("windows", "-"),
+        *(_driver_on(name, platforms, least) for name in ("linux", "windows")),
     )
+
+
+def _driver_on(os_name: str, platforms: Sequence[str], least: Answer) -> str:
+    """The driver a build needs on a system, when there is a build for it."""
+    is_built = not platforms or any(text.startswith(os_name) for text in platforms)
+    return least.get(os_name, "?" if least else "-") if is_built else "-"
 
 
 def span(first: object, last: object) -> str:
