@@ -1,0 +1,107 @@
+"""docs/matrix.md and docs/matrix.html say what the data say."""
+
+from __future__ import annotations
+
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from fwdoctor.matrices import pages
+from fwdoctor.matrices.load import FRAMEWORKS, Matrices
+from fwdoctor.matrices.pages import Section
+
+ROOT = Path(__file__).resolve().parents[2]
+TINY = (
+    Section(
+        title="GPU names",
+        columns=("GPU", "note"),
+        rows=(("A|B <C>", "1"), ("D", "")),
+    ),
+)
+
+
+class Cells(HTMLParser):
+    """The text of every cell, and the tags left open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cells: list[str] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        if tag not in {"meta", "input"}:
+            self.open.append(tag)
+        if tag in {"td", "th"}:
+            self.cells.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] in {"td", "th"}:
+            self.cells[-1] += data
+
+
+@pytest.fixture
+def matrices(tmp_path: Path) -> Matrices:
+    """The NVIDIA tables with the newest release of each framework."""
+    for name in ("cuda", "cudnn", "nvidia"):
+        shutil.copytree(ROOT / "matrices" / name, tmp_path / name)
+    for name in FRAMEWORKS:
+        newest = Matrices(ROOT / "matrices").versions(name)[-1]
+        (tmp_path / name).mkdir()
+        shutil.copy(ROOT / "matrices" / name / f"{newest}.json", tmp_path / name)
+    return Matrices(tmp_path)
+
+
+def test_markdown_rows_have_as_many_cells_as_columns() -> None:
+    text = pages.markdown_page(TINY, "2026-11-21")
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert rows == ["| GPU | note |", "| --- | --- |", "| A\\|B <C> | 1 |", "| D |  |"]
+    assert "(#gpu-names)" in text
+
+
+def test_html_escapes_and_closes_what_it_opens() -> None:
+    parser = Cells()
+    parser.feed(pages.html_page(TINY, "2026-11-21"))
+    assert parser.cells == ["GPU", "note", "A|B <C>", "1", "D", ""]
+    assert parser.open == []
+
+
+def test_gpus_are_found_by_their_series(matrices: Matrices) -> None:
+    sections = {s.title: s for s in pages.find_sections(matrices)}
+    names = [row[0].removeprefix("NVIDIA ").lower() for row in sections["GPUs"].rows]
+    assert names == sorted(names)
+
+
+def test_every_table_is_full_and_even(matrices: Matrices) -> None:
+    for section in pages.find_sections(matrices):
+        assert section.rows, section.title
+        assert {len(row) for row in section.rows} == {len(section.columns)}
+
+
+def test_builds_stand_with_the_drivers_they_need(matrices: Matrices) -> None:
+    sections = {s.title: s for s in pages.find_sections(matrices)}
+    builds = sections["PyTorch builds"]
+    driver, platforms = (
+        builds.columns.index(name) for name in ("driver Linux", "platforms")
+    )
+    gpu_builds = [row for row in builds.rows if row[builds.columns.index("CUDA")]]
+    assert gpu_builds
+    for row in gpu_builds:
+        assert bool(row[driver]) == ("linux" in row[platforms])
+
+
+def test_main_writes_both_pages(
+    matrices: Matrices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "Matrices", lambda: matrices)
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    pages.main(folder)
+    made = pages.make_pages(matrices)
+    assert set(made) == {"matrix.md", "matrix.html"}
+    for name, text in made.items():
+        assert (folder / name).read_text(encoding="utf-8") == text
