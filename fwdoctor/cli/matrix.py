@@ -28,7 +28,10 @@ def matrix(
         list[str] | None,
         typer.Argument(help="A version or a GPU name: 2.5.1, 550.54.14, RTX 4090."),
     ] = None,
-    format_name: options.Format = "terminal",
+    format_name: Annotated[
+        str,
+        typer.Option("--format", "-f", help="terminal or json.", metavar="FORMAT"),
+    ] = "terminal",
     output: options.Output = None,
     color: options.Color = "auto",
     verbose: Annotated[
