@@ -100,3 +100,18 @@ def driver_cuda(snapshot: Snapshot) -> CudaVersion | None:
     if libcuda is not None and libcuda.cuda_driver_version is not None:
         return libcuda.cuda_driver_version
     return snapshot.driver.cuda_driver_version
+
+
+def product_name(name: str, framework: Framework) -> str:
+    """The installed product as its package manager names it: "torch 2.9.1"."""
+    return f"{framework.package or name} {framework.version or ''}".strip()
+
+
+def is_observed_working(framework: Framework) -> bool:
+    """Whether the framework was seen using the GPU; then tables only warn."""
+    return framework.deep is not None and framework.deep.gpu_available is True
+
+
+def product_pin(name: str, framework: Framework) -> str:
+    """The exact requirement of what is installed: "torch==2.9.1"."""
+    return f"{framework.package or name}=={framework.version}"

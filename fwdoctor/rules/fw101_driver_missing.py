@@ -3,7 +3,8 @@
 What it checks
 --------------
 The PCI bus lists an NVIDIA GPU, and no NVIDIA driver answers: the NVML library is not
-there, no kernel module is loaded, and no driver package is installed.
+there, no kernel module is loaded or lies on disk, and no driver package is installed.
+A GPU that is handed to a virtual machine is left out.
 
 Why it matters
 --------------
@@ -28,15 +29,14 @@ from typing import TYPE_CHECKING
 
 from fwdoctor import fixes
 from fwdoctor.model.finding import Evidence, Problem
+from fwdoctor.rules import driver_state as state
 from fwdoctor.rules.registry import rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fwdoctor.matrices.load import Matrices
-    from fwdoctor.model.snapshot import Snapshot
-
-NVML_LIBRARY_NOT_FOUND = 12
+    from fwdoctor.model.snapshot import PciDevice, Snapshot
 
 
 @rule(
@@ -44,29 +44,36 @@ NVML_LIBRARY_NOT_FOUND = 12
     "driver-missing",
     cause="driver-missing",
     needs=("pci", "driver.nvml_code"),
+    explains=("FW107",),
     hears=True,
 )
 def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
     """An NVIDIA GPU on the bus and no trace of a driver."""
-    devices = [
-        d for d in snapshot.pci or () if d.vendor == "nvidia" and d.kind == "gpu"
-    ]
-    driver = snapshot.driver
-    in_container = snapshot.container is not None and snapshot.container.kind
-    if not devices or in_container or driver.nvml_code != NVML_LIBRARY_NOT_FOUND:
+    devices = state.gpus_on_bus(snapshot)
+    code = snapshot.driver.nvml_code
+    if not devices or code != state.NVML_LIBRARY_NOT_FOUND or snapshot.gpus:
         return
-    if driver.kernel_module is not None or driver.modules_on_disk or driver.packages:
+    if state.is_in_container(snapshot) or state.has_own_driver_kind(snapshot):
+        return
+    if state.is_module_loaded(snapshot) or state.has_driver_on_disk(snapshot):
         return
     first = devices[0]
-    model = matrices.find_gpu_by_device_id(first.device_id)
+    others = f" and {len(devices) - 1} more" if len(devices) > 1 else ""
     yield Problem(
         subject="driver",
-        message=f"no NVIDIA driver is installed for the {model.name if model else 'GPU'}"
-        f" at {first.address}",
+        message="no NVIDIA driver is installed for the"
+        f" {state.device_name(first, matrices)} at {first.address}{others}",
+        detail=_what_holds_it(first),
         evidence=(
             Evidence(fact="pci", value=f"10de:{first.device_id}", source="pci"),
-            Evidence(fact="nvml_code", value=str(driver.nvml_code), source="nvml"),
+            state.code_evidence("nvml", code, matrices),
         ),
         fix=(fixes.driver_upgrade(snapshot, matrices, None),),
-        blocks=("torch", "tensorflow"),
+        blocks=state.BOTH,
     )
+
+
+def _what_holds_it(device: PciDevice) -> str:
+    if state.is_held_by_rival(device):
+        return f"the kernel's own {device.kernel_driver} drives it, without CUDA"
+    return ""

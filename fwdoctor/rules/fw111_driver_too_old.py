@@ -15,7 +15,8 @@ The framework finds the driver, cannot use it, and falls back to the CPU: PyTorc
 How to fix
 ----------
 Either install a build for an older CUDA that this driver runs, which needs no root and
-no reboot, or upgrade the driver. The CUDA toolkit on the machine (`nvcc`) plays no part.
+no reboot, or upgrade the driver. The CUDA toolkit on the machine (`nvcc`) plays no
+part.
 
 References
 ----------

@@ -22,9 +22,7 @@ def page_text(rule: Rule) -> str:
 def page_markdown(rule: Rule) -> str:
     """The same page as Markdown for docs/rules/."""
     lines = [f"# {rule.code} {rule.name}", ""]
-    lines.append(
-        f"Cause `{rule.cause}`, severity {rule.severity}, since {rule.since}."
-    )
+    lines.append(f"Cause `{rule.cause}`, severity {rule.severity}, since {rule.since}.")
     if rule.explains:
         lines.append(f"Explains {', '.join(rule.explains)}.")
     lines.append("")

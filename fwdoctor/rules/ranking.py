@@ -18,9 +18,7 @@ _CERTAINTY = {"proven": 0, "likely": 1, "possible": 2}
 _ROLE = {"cause": 0, "separate": 1, "consequence": 2}
 
 
-def rank(
-    findings: tuple[Finding, ...], rules: tuple[Rule, ...]
-) -> tuple[Finding, ...]:
+def rank(findings: tuple[Finding, ...], rules: tuple[Rule, ...]) -> tuple[Finding, ...]:
     """The findings ordered, each with its role and what explains it."""
     by_code = {rule.code: rule for rule in rules}
 

@@ -1,0 +1,98 @@
+"""What the four rules on compute capabilities share: which GPUs a build cannot serve.
+
+FW402 and FW403 speak for PyTorch, FW505 and FW506 for TensorFlow.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fwdoctor import compat, presence
+from fwdoctor.model.finding import Evidence, Problem
+from fwdoctor.solve.remedy import working_builds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fwdoctor.matrices.load import Matrices
+    from fwdoctor.model.snapshot import Framework, Gpu, Snapshot
+    from fwdoctor.model.verdict import Verdict
+
+
+def unserved_gpus(
+    name: str, snapshot: Snapshot, matrices: Matrices, *, too_old: bool
+) -> Iterator[Problem]:
+    """A problem for each GPU the framework's build has no code for.
+
+    `too_old` chooses which kind: GPUs older than the build's targets, or newer ones.
+    """
+    framework = presence.frameworks(snapshot.target).get(name)
+    if framework is None or framework.kind != "cuda":
+        return
+    gpus = [gpu for gpu in snapshot.gpus or () if gpu.compute_capability is not None]
+    verdicts = [(gpu, _verdict(gpu, framework, snapshot, matrices)) for gpu in gpus]
+    is_some_served = any(verdict.ok for _, verdict in verdicts)
+    for gpu, verdict in verdicts:
+        if verdict.ok is False and _is_too_old(gpu, framework, matrices) == too_old:
+            yield _problem(
+                name, framework, gpu, verdict, snapshot, matrices, is_some_served
+            )
+
+
+def _verdict(
+    gpu: Gpu, framework: Framework, snapshot: Snapshot, matrices: Matrices
+) -> Verdict:
+    assert gpu.compute_capability is not None  # noqa: S101  # filtered by the caller
+    return compat.gpu_runs(
+        gpu.compute_capability,
+        matrices,
+        sass=framework.compute_capabilities or (),
+        ptx=framework.ptx or (),
+        build_cuda=framework.cuda,
+        driver_cuda=presence.driver_cuda(snapshot),
+    )
+
+
+def _is_too_old(gpu: Gpu, framework: Framework, matrices: Matrices) -> bool:
+    assert gpu.compute_capability is not None  # noqa: S101  # filtered by the caller
+    targets = (*(framework.compute_capabilities or ()), *(framework.ptx or ()))
+    return compat.is_gpu_too_old(
+        gpu.compute_capability, targets, matrices, framework.cuda
+    )
+
+
+def _problem(  # one value each of what it words
+    name: str,
+    framework: Framework,
+    gpu: Gpu,
+    verdict: Verdict,
+    snapshot: Snapshot,
+    matrices: Matrices,
+    is_some_served: bool,
+) -> Problem:
+    product = presence.product_name(name, framework)
+    is_seen = presence.is_observed_working(framework)
+    targets = " ".join(
+        [cc.sm for cc in framework.compute_capabilities or ()]
+        + [f"compute_{cc.major}{cc.minor}{cc.suffix}" for cc in framework.ptx or ()]
+    )
+    seen = "; yet it was seen using the GPU" if is_seen else ""
+    return Problem(
+        subject=product,
+        message=f"{product} has no code for {gpu.name or f'GPU {gpu.index}'},"
+        f" compute capability {gpu.compute_capability}",
+        detail=f"{verdict.reason}{seen}",
+        severity="warning" if is_seen or is_some_served else None,
+        evidence=(
+            Evidence(
+                fact=f"gpu {gpu.index} compute_capability",
+                value=str(gpu.compute_capability),
+                source="nvml",
+            ),
+            Evidence(
+                fact=f"{name} targets", value=targets, source=framework.path or ""
+            ),
+        ),
+        fix=working_builds(snapshot, matrices, name),
+        blocks=() if is_some_served else (name,),  # type: ignore[arg-type]  # torch or tensorflow
+    )

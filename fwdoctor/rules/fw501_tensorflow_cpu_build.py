@@ -1,0 +1,85 @@
+"""TensorFlow on a machine with an NVIDIA GPU is a build without CUDA.
+
+What it checks
+--------------
+TensorFlow's own build record (`build_info.py`) says it was built without CUDA, on Linux
+x86_64 with an NVIDIA GPU. Windows and aarch64, where no CUDA build exists, have rules
+of their own (FW502, FW503).
+
+Why it matters
+--------------
+`tf.config.list_physical_devices("GPU")` stays empty, without any error. It is what
+`tensorflow-cpu` contains, what `tensorflow` 1.15.2 to 1.15.5 and 2.0 contain (the GPU
+build was called `tensorflow-gpu` then), and what conda takes when it sees no GPU.
+
+How to fix
+----------
+Replace it by the package with CUDA. Uninstall the CPU package first: both own the same
+folder.
+
+References
+----------
+- https://www.tensorflow.org/install/pip
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fwdoctor import fixes, presence
+from fwdoctor.model.finding import Evidence, Fix, Problem
+from fwdoctor.rules.registry import rule
+from fwdoctor.solve.remedy import working_builds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fwdoctor.matrices.load import Matrices
+    from fwdoctor.model.snapshot import Framework, Snapshot
+
+
+@rule(
+    "FW501",
+    "tensorflow-cpu-build",
+    cause="cpu-only-build",
+    needs=("target.tensorflow",),
+)
+def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
+    """A CPU build of TensorFlow where an NVIDIA GPU is and a CUDA build exists."""
+    target = snapshot.target
+    tensorflow = target.tensorflow if target else None
+    if tensorflow is None or tensorflow.kind != "cpu":
+        return
+    is_served = snapshot.host.os == "linux" and snapshot.host.machine == "x86_64"
+    if not is_served or presence.has_nvidia_gpu(snapshot) is not True:
+        return
+    product = presence.product_name("tensorflow", tensorflow)
+    yield Problem(
+        subject=product,
+        message=f"{product} was built without CUDA, and this machine has an NVIDIA GPU",
+        evidence=(
+            Evidence(fact="is_cuda_build", value="False", source=tensorflow.path or ""),
+        ),
+        fix=_fixes(tensorflow, snapshot, matrices),
+        blocks=("tensorflow",),
+    )
+
+
+def _fixes(
+    tensorflow: Framework, snapshot: Snapshot, matrices: Matrices
+) -> tuple[Fix, ...]:
+    """The working build, after the CPU package that owns the same files is gone."""
+    package = tensorflow.package or "tensorflow"
+    found = working_builds(snapshot, matrices, "tensorflow")
+    if package == "tensorflow":
+        return found
+    remove = fixes.uninstall_command(snapshot.target, [package])
+    return tuple(
+        Fix(
+            effort=fix.effort,
+            commands=(remove, *fix.commands),
+            why=fix.why,
+            verify=fix.verify,
+        )
+        for fix in found
+    )
