@@ -23,7 +23,7 @@ _RELEASES = ("version", "released", "Python", "CUDA on PyPI", "other CUDA builds
 _CUDA = ("CUDA", "driver Linux", "driver Windows", "starts on", "GPUs", "PTX")
 _CUDNN = ("cuDNN", "CUDA", "GPUs", "first", "notes")
 _DRIVERS = ("branch", "CUDA", "kind", "end of life", "Windows", "architectures")
-_GPUS = ("GPU", "compute capability", "architecture", "CUDA", "last driver branch")
+_GPUS = ("GPU", "capability", "architecture", "CUDA", "last driver")
 _VARIANTS = ("build", "from", "Python", "GPUs", "driver Linux", "driver Windows")
 
 
