@@ -12,7 +12,12 @@ from fwdoctor.probes.file_clashes import find_clashes, read_records
 from fwdoctor.probes.interpreter import find_interpreter, find_program
 from fwdoctor.probes.loader import resolve_framework
 from fwdoctor.probes.manager import find_manager
-from fwdoctor.probes.site_packages import find_site_folders, read_packages
+from fwdoctor.probes.shadowing import find_shadowing
+from fwdoctor.probes.site_packages import (
+    find_own_folders,
+    find_site_folders,
+    read_packages,
+)
 from fwdoctor.probes.tensorflow_files import read_tensorflow
 from fwdoctor.probes.torch_files import read_torch
 
@@ -63,11 +68,13 @@ def read_environment(
         torch=read_torch(source, folders, packages, is_light=not is_target),
         tensorflow=read_tensorflow(source, folders, packages),
     )
-    return _look_closer(source, interpreter, environment) if is_target else environment
+    if is_target:
+        return _look_closer(source, interpreter, environment, cwd)
+    return environment
 
 
 def _look_closer(
-    source: Source, interpreter: Interpreter, environment: Environment
+    source: Source, interpreter: Interpreter, environment: Environment, cwd: str
 ) -> Environment:
     """What only the target is worth: lost and clashing files, the loader's answers."""
     folders = find_site_folders(source, interpreter)
@@ -84,6 +91,9 @@ def _look_closer(
         torch=resolved(environment.torch),
         tensorflow=resolved(environment.tensorflow),
         clashes=find_clashes(records),
+        shadowing=find_shadowing(
+            source, cwd, folders, find_own_folders(source, interpreter, folders)
+        ),
     )
 
 

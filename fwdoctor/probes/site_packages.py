@@ -61,11 +61,12 @@ def find_site_folders(source: Source, interpreter: Interpreter) -> tuple[str, ..
     return _distinct(source, folders)
 
 
-def find_user_site(source: Source, interpreter: Interpreter) -> str | None:
-    """The user's own site-packages folder, if this environment imports from it."""
-    if interpreter.kind == "venv" and not interpreter.sees_base:
-        return None
-    return next(iter(_user_folders(source, interpreter)), None)
+def find_own_folders(
+    source: Source, interpreter: Interpreter, folders: Sequence[str]
+) -> tuple[str, ...]:
+    """Those of `folders` that belong to the environment: all but the outside ones."""
+    outside = {*_python_path(source), *_user_folders(source, interpreter)}
+    return tuple(folder for folder in folders if folder not in outside)
 
 
 def _python_path(source: Source) -> Iterator[str]:
@@ -143,9 +144,9 @@ def read_packages(
     for folder in folders:
         for package in _folder_packages(source, folder, is_light=is_light):
             known = conda.get(package.name)
-            if known and known.version == package.version:
-                package = _merge(package, conda.pop(package.name))
-            found[package.name, package.version, folder] = package
+            is_condas = known is not None and known.version == package.version
+            merged = _merge(package, conda.pop(package.name)) if is_condas else package
+            found[package.name, package.version, folder] = merged
     packages = [*found.values(), *conda.values()]
     return tuple(sorted(packages, key=lambda p: (p.name, p.version, p.location or "")))
 

@@ -107,7 +107,7 @@ def _reason(error: OSError | ValueError) -> str:
 
 def parse_version_file(text: str) -> dict[str, str]:
     """Texts assigned in torch/version.py; a name set to None is left out."""
-    return {name: value for name, value in _ASSIGNMENT.findall(text)}
+    return dict(_ASSIGNMENT.findall(text))
 
 
 def _kind_of(
