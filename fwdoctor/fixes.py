@@ -141,6 +141,23 @@ def driver_branch_for(
     return None
 
 
+def driver_branch_from(
+    snapshot: Snapshot, matrices: Matrices, first: int
+) -> int | None:
+    """The oldest long-lived, still supported branch from `first` on."""
+    month = (snapshot.created_at or "")[:7]
+    return next(
+        (
+            branch.branch
+            for branch in matrices.driver_branches()
+            if branch.kind in ("LTS", "production")
+            and branch.branch >= first
+            and (not branch.end_of_life or branch.end_of_life >= month)
+        ),
+        None,
+    )
+
+
 def _has_gpu_without_open_modules(snapshot: Snapshot, matrices: Matrices) -> bool:
     devices = [matrices.find_architecture(cc) for cc in presence.capabilities(snapshot)]
     return not devices or any(d and d.open_modules == "impossible" for d in devices)
@@ -179,9 +196,150 @@ def _family(snapshot: Snapshot) -> str | None:
 
 def reboot(why: str) -> Fix:
     """Restart the machine."""
-    return Fix(
-        effort="reboot", commands=("sudo reboot",), why=why, verify="nvidia-smi"
+    return Fix(effort="reboot", commands=("sudo reboot",), why=why, verify="nvidia-smi")
+
+
+def start_with_gpu(snapshot: Snapshot) -> tuple[Fix, ...]:
+    """How to start this kind of container with the GPU."""
+    container = snapshot.container
+    kind = (container.kind if container else None) or "other"
+    command = _CONTAINER_START.get(kind)
+    start = Fix(
+        effort="environment",
+        commands=(command,) if command else (),
+        why=_CONTAINER_WHY.get(kind, "give the container the GPU when it is started"),
+        verify="nvidia-smi",
     )
+    if kind not in ("docker", "podman"):
+        return (start,)
+    return (start, _container_toolkit(kind))
+
+
+def _container_toolkit(kind: str) -> Fix:
+    commands = {
+        "docker": (
+            "sudo nvidia-ctk runtime configure --runtime=docker",
+            "sudo systemctl restart docker",
+        ),
+        "podman": ("sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml",),
+    }
+    return Fix(
+        effort="host-root",
+        commands=commands[kind],
+        why="if the flag is refused: install nvidia-container-toolkit on the host,"
+        " then tell the container engine",
+        verify=f"{_CONTAINER_START[kind]} nvidia-smi",
+    )
+
+
+_CONTAINER_START = {
+    "docker": "docker run --rm --gpus all IMAGE",
+    "podman": "podman run --rm --device nvidia.com/gpu=all IMAGE",
+    "singularity": "singularity exec --nv IMAGE nvidia-smi",
+    "lxc": "lxc config set NAME nvidia.runtime true",
+}
+_CONTAINER_WHY = {
+    "docker": "start the container with the GPU",
+    "podman": "start the container with the GPU",
+    "kubernetes": "ask for the GPU in the pod: resources, limits, `nvidia.com/gpu: 1`",
+    "singularity": "bind the host's driver into the container with `--nv`",
+    "lxc": "pass the driver and the GPU device into the container",
+}
+
+
+def reload_module(module: str, why: str) -> Fix:
+    """Unload and load one kernel module."""
+    return Fix(
+        effort="host-root",
+        commands=(f"sudo modprobe -r {module}", f"sudo modprobe {module}"),
+        why=why,
+        verify="fwdoctor check",
+    )
+
+
+def kernel_headers(snapshot: Snapshot) -> tuple[str, ...]:
+    """Commands that install what building a module for this kernel needs."""
+    kernel = snapshot.host.kernel
+    family = _family(snapshot)
+    if kernel is None or family is None:
+        return ()
+    commands = {
+        "ubuntu": f"sudo apt install linux-headers-{kernel}",
+        "debian": f"sudo apt install linux-headers-{kernel}",
+        "dnf": f"sudo dnf install kernel-devel-{kernel}",
+        "suse": "sudo zypper install kernel-default-devel",
+        "arch": "sudo pacman -S linux-headers",
+    }
+    return (commands[family],)
+
+
+def rebuild_start_image(snapshot: Snapshot) -> tuple[str, ...]:
+    """The command that renews the image the kernel starts from."""
+    command = {
+        "ubuntu": "sudo update-initramfs -u",
+        "debian": "sudo update-initramfs -u",
+        "dnf": "sudo dracut --force",
+        "suse": "sudo dracut --force",
+        "arch": "sudo mkinitcpio -P",
+    }.get(_family(snapshot) or "")
+    return (command,) if command else ()
+
+
+def libcuda_package(
+    snapshot: Snapshot, driver: DriverVersion | None
+) -> tuple[str, ...]:
+    """The command that installs the package holding libcuda, beside this driver."""
+    command = {
+        "ubuntu": f"sudo apt install libnvidia-compute-{driver.branch}"
+        if driver
+        else None,
+        "debian": "sudo apt install libcuda1",
+        "dnf": "sudo dnf install nvidia-driver-cuda",
+        "arch": "sudo pacman -S nvidia-utils",
+    }.get(_family(snapshot) or "")
+    return (command,) if command else ()
+
+
+def fabric_manager_package(
+    snapshot: Snapshot, driver: DriverVersion | None
+) -> tuple[str, ...]:
+    """The command that installs the fabric manager of exactly this driver."""
+    if driver is None:
+        return ()
+    family = _family(snapshot)
+    if family in ("ubuntu", "debian"):
+        package = f"nvidia-fabricmanager-{driver.branch}={driver}*"
+        return (f"sudo apt install '{package}'",)
+    if family == "dnf":
+        return (f"sudo dnf install 'nvidia-fabric-manager-{driver}*'",)
+    return ()
+
+
+def remove_packages(snapshot: Snapshot, names: Iterable[str]) -> tuple[str, ...]:
+    """Commands that remove system packages; () where the manager is not known."""
+    joined = " ".join(names)
+    if not joined:
+        return ()
+    lead = {
+        "ubuntu": "sudo apt purge",
+        "debian": "sudo apt purge",
+        "dnf": "sudo dnf remove",
+        "suse": "sudo zypper remove",
+        "arch": "sudo pacman -Rs",
+    }.get(_family(snapshot) or "")
+    if lead is None:
+        return ()
+    words = lead if not snapshot.host.is_root else lead.removeprefix("sudo ")
+    return (f"{words} {joined}",)
+
+
+def without_folders(value: str, unwanted: Iterable[str]) -> str:
+    """A shell line that sets LD_LIBRARY_PATH to `value` less some folders."""
+    dropped = {folder.rstrip("/") for folder in unwanted}
+    kept = [f for f in value.split(":") if f and f.rstrip("/") not in dropped]
+    if not kept:
+        return "unset LD_LIBRARY_PATH"
+    return f"export LD_LIBRARY_PATH={_quote(':'.join(kept))}"
 
 
 def _pip_words(environment: Environment | None, verb: str) -> list[str]:
