@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from fwdoctor.matrices.load import Matrices
     from fwdoctor.model.matrix import Release, Variant
+    from fwdoctor.model.snapshot import Framework
     from fwdoctor.versions import ComputeCapability, CudaVersion, DriverVersion
 
 OsName = Literal["linux", "windows"]
@@ -135,7 +136,32 @@ def gpu_runs(
         if _cubin_runs(cubin, cc, matrices, build_cuda):
             reason = f"{cubin.sm} code runs on compute capability {cc}"
             return Verdict(ok=True, how="same-major-cubin", reason=reason)
-    return _ptx_verdict(cc, virtual, cubins, build_cuda, driver_cuda)
+    return _ptx_verdict(cc, virtual, cubins, matrices, build_cuda, driver_cuda)
+
+
+def build_runs(
+    name: str,
+    framework: Framework,
+    cc: ComputeCapability,
+    matrices: Matrices,
+    *,
+    driver_cuda: CudaVersion | None = None,
+) -> Verdict:
+    """Has the installed framework code for a GPU of capability `cc`?
+
+    The build's own record of its targets, with the PTX that was measured in the
+    release's kernels where the matrix has it.
+    """
+    release = matrices.find_release(name, framework.version or "")
+    measured = release.kernel_ptx if release else None
+    return gpu_runs(
+        cc,
+        matrices,
+        sass=framework.compute_capabilities or (),
+        ptx=(framework.ptx or ()) if measured is None else measured,
+        build_cuda=framework.cuda,
+        driver_cuda=driver_cuda,
+    )
 
 
 def _cubin_runs(
@@ -157,6 +183,7 @@ def _ptx_verdict(
     cc: ComputeCapability,
     ptx: tuple[ComputeCapability, ...],
     sass: tuple[ComputeCapability, ...],
+    matrices: Matrices,
     build_cuda: CudaVersion | None,
     driver_cuda: CudaVersion | None,
 ) -> Verdict:
@@ -165,6 +192,15 @@ def _ptx_verdict(
         listed = ", ".join(str(target) for target in (*sass, *ptx))
         return Verdict(
             ok=False, reason=f"the build has code for {listed}, none of it for {cc}"
+        )
+    device = matrices.find_architecture(cc)
+    first = device.first_cuda if device else None
+    if build_cuda and first and build_cuda.major < first.major:
+        # Its own kernels would compile, but the CUDA libraries beside them have none.
+        return Verdict(
+            ok=False,
+            reason=f"the libraries of CUDA {build_cuda} were made before this GPU,"
+            f" which needs CUDA {first}",
         )
     if build_cuda and driver_cuda and driver_cuda < build_cuda:
         return Verdict(

@@ -78,10 +78,11 @@ def _framework_verdict(
         if blocking is not None:
             usable, reason = False, f"{blocking.code} {blocking.name}"
         else:
-            usable, reason = _by_tables(framework, snapshot, matrices)
-    return FrameworkVerdict(
-        version=framework.version, gpu_usable=usable, reason=reason
-    )
+            usable, reason = _by_tables(name, framework, snapshot, matrices)
+            doubt = _doubting(presence.product_name(name, framework), findings)
+            if usable and doubt is not None:
+                usable, reason = None, f"{doubt.code} {doubt.name}"
+    return FrameworkVerdict(version=framework.version, gpu_usable=usable, reason=reason)
 
 
 def _observed(framework: Framework) -> tuple[bool | None, str]:
@@ -96,8 +97,15 @@ def _blocking(name: str, findings: tuple[Finding, ...]) -> Finding | None:
     )
 
 
+def _doubting(product: str, findings: tuple[Finding, ...]) -> Finding | None:
+    """An error about the product that may or may not keep it from the GPU."""
+    return next(
+        (f for f in findings if f.severity == "error" and f.subject == product), None
+    )
+
+
 def _by_tables(
-    framework: Framework, snapshot: Snapshot, matrices: Matrices
+    name: str, framework: Framework, snapshot: Snapshot, matrices: Matrices
 ) -> tuple[bool | None, str]:
     if framework.kind in ("rocm", "xpu", "metal"):
         return None, f"a {framework.kind} build: not NVIDIA's field"
@@ -111,11 +119,11 @@ def _by_tables(
         return False, f"cuInit answers {libcuda.init_code}"
     if not snapshot.gpus or framework.cuda is None:
         return None, "the GPU or the build's CUDA version is not known"
-    return _by_versions(framework, snapshot, matrices)
+    return _by_versions(name, framework, snapshot, matrices)
 
 
 def _by_versions(
-    framework: Framework, snapshot: Snapshot, matrices: Matrices
+    name: str, framework: Framework, snapshot: Snapshot, matrices: Matrices
 ) -> tuple[bool | None, str]:
     assert framework.cuda is not None  # noqa: S101  # checked by the caller
     speaks = presence.driver_cuda(snapshot)
@@ -129,14 +137,7 @@ def _by_versions(
         )
     ]
     gpu_verdicts = [
-        compat.gpu_runs(
-            cc,
-            matrices,
-            sass=framework.compute_capabilities or (),
-            ptx=framework.ptx or (),
-            build_cuda=framework.cuda,
-            driver_cuda=speaks,
-        )
+        compat.build_runs(name, framework, cc, matrices, driver_cuda=speaks)
         for cc in presence.capabilities(snapshot)
     ]
     if any(verdict.ok for verdict in gpu_verdicts):

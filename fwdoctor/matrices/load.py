@@ -20,6 +20,7 @@ from fwdoctor.model.matrix import (
     DriverBranch,
     ErrorCode,
     GpuModel,
+    Pair,
     Release,
     Variant,
 )
@@ -118,6 +119,10 @@ class Matrices:
         """Every release of the framework, oldest first."""
         found = (self.find_release(framework, v) for v in self.versions(framework))
         return tuple(release for release in found if release is not None)
+
+    def pairs(self) -> tuple[Pair, ...]:
+        """Measured pairs of PyTorch and TensorFlow releases on PyPI."""
+        return self._table("pairs/pypi.json", _pair)
 
     # NVIDIA
 
@@ -234,6 +239,12 @@ class _Record:
             raise self._fail(field, "not all strings")
         return tuple(values)
 
+    def one_or_more(self, field: str) -> tuple[str, ...]:
+        """A string or a list of strings; empty when absent."""
+        if isinstance(self._data.get(field), str):
+            return (self.text(field),)
+        return self.texts(field)
+
     def numbers(self, field: str) -> tuple[int, ...]:
         """A list of integers; empty when absent."""
         values = self.get(field, list) or []
@@ -342,7 +353,7 @@ def _release(measured: _Record) -> Release:
         python_free_threaded=record.texts("python_free_threaded"),
         glibc_min=record.get("glibc_min", str),
         macos_min=record.get("macos_min", str),
-        numpy_spec=numpy.get("spec", str),
+        numpy_specs=numpy.one_or_more("spec"),
         numpy2=numpy.mapping("numpy2"),
         requires=record.mapping("requires"),
         extras=record.mapping("extras"),
@@ -350,6 +361,21 @@ def _release(measured: _Record) -> Release:
         variants=tuple(_variant(row) for row in record.rows("variants")),
         conda=tuple(_variant(row) for row in record.rows("conda")),
         runpath_lacks=record.inner("loader").texts("runpath_lacks"),
+        kernel_ptx=record.parsed_list("kernel_ptx", _capability)
+        if record.get("kernel_ptx", list) is not None
+        else None,
+    )
+
+
+def _pair(row: _Record) -> Pair:
+    return Pair(
+        torch=row.text("torch"),
+        tensorflow=row.text("tensorflow"),
+        outcome=row.text("outcome"),
+        extra=row.get("extra", str),
+        python=row.texts("python"),
+        platform=row.get("platform", str),
+        colliding=row.texts("colliding"),
     )
 
 

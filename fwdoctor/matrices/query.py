@@ -68,7 +68,7 @@ def _release(matrices: Matrices, release: Release) -> Answer:
         "variants": [_variant(matrices, item) for item in release.variants],
         "companions": {k: list(v) for k, v in release.companions.items()},
         "triton": raw.get("triton") or authored.get("triton"),
-        "numpy": {"spec": release.numpy_spec, "numpy2": dict(release.numpy2)},
+        "numpy": {"spec": list(release.numpy_specs), "numpy2": dict(release.numpy2)},
         "glibc_min": release.glibc_min,
         "macos_min": release.macos_min,
         "requires": dict(release.requires),

@@ -42,7 +42,7 @@ class Release:
     python_free_threaded: tuple[str, ...] = ()
     glibc_min: str | None = None
     macos_min: str | None = None
-    numpy_spec: str | None = None
+    numpy_specs: tuple[str, ...] = ()  # ">=1.26,<2; python_version >= '3.12'"
     numpy2: Mapping[str, bool] = field(default_factory=dict)
     requires: Mapping[str, str] = field(default_factory=dict)
     extras: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -51,6 +51,9 @@ class Release:
     conda: tuple[Variant, ...] = ()
     # folders of NVIDIA wheels its own library search does not reach (measured):
     runpath_lacks: tuple[str, ...] = ()
+    # PTX of the kernels that decide what newer GPUs can run, where it differs from the
+    # build record's; None: not measured.
+    kernel_ptx: tuple[ComputeCapability, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,3 +132,16 @@ class ErrorCode:
     meaning: str
     cause: str | None = None
     is_hardware: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """Whether two framework releases from PyPI can share one environment."""
+
+    torch: str
+    tensorflow: str
+    outcome: str  # clean, conflict, clobber
+    extra: str | None = None
+    python: tuple[str, ...] = ()
+    platform: str | None = None
+    colliding: tuple[str, ...] = ()

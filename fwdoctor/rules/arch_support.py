@@ -30,7 +30,9 @@ def unserved_gpus(
     if framework is None or framework.kind != "cuda":
         return
     gpus = [gpu for gpu in snapshot.gpus or () if gpu.compute_capability is not None]
-    verdicts = [(gpu, _verdict(gpu, framework, snapshot, matrices)) for gpu in gpus]
+    verdicts = [
+        (gpu, _verdict(name, gpu, framework, snapshot, matrices)) for gpu in gpus
+    ]
     is_some_served = any(verdict.ok for _, verdict in verdicts)
     for gpu, verdict in verdicts:
         if verdict.ok is False and _is_too_old(gpu, framework, matrices) == too_old:
@@ -40,15 +42,14 @@ def unserved_gpus(
 
 
 def _verdict(
-    gpu: Gpu, framework: Framework, snapshot: Snapshot, matrices: Matrices
+    name: str, gpu: Gpu, framework: Framework, snapshot: Snapshot, matrices: Matrices
 ) -> Verdict:
     assert gpu.compute_capability is not None  # noqa: S101  # filtered by the caller
-    return compat.gpu_runs(
+    return compat.build_runs(
+        name,
+        framework,
         gpu.compute_capability,
         matrices,
-        sass=framework.compute_capabilities or (),
-        ptx=framework.ptx or (),
-        build_cuda=framework.cuda,
         driver_cuda=presence.driver_cuda(snapshot),
     )
 

@@ -51,12 +51,11 @@ def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
         if framework.kind != "cuda":
             continue
         for cc in presence.capabilities(snapshot):
-            verdict = compat.gpu_runs(
+            verdict = compat.build_runs(
+                name,
+                framework,
                 cc,
                 matrices,
-                sass=framework.compute_capabilities or (),
-                ptx=framework.ptx or (),
-                build_cuda=framework.cuda,
                 driver_cuda=presence.driver_cuda(snapshot),
             )
             if verdict.how == "ptx-jit":

@@ -53,7 +53,7 @@ def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
         if framework.kind != "cuda" or cudnn is None:
             continue
         for cc in presence.capabilities(snapshot):
-            if not _has_code(framework, cc, matrices):
+            if compat.build_runs(name, framework, cc, matrices).ok is False:
                 continue  # FW403 or FW506 speaks
             verdict = compat.cudnn_runs(cudnn, cc, matrices)
             if verdict.ok is False:
@@ -64,17 +64,6 @@ def _version(framework: Framework) -> str | None:
     library = find_cudnn(framework)
     found = library.version if library else framework.cudnn
     return found if found and "." in found else None
-
-
-def _has_code(framework: Framework, cc: ComputeCapability, matrices: Matrices) -> bool:
-    verdict = compat.gpu_runs(
-        cc,
-        matrices,
-        sass=framework.compute_capabilities or (),
-        ptx=framework.ptx or (),
-        build_cuda=framework.cuda,
-    )
-    return verdict.ok is not False
 
 
 def _problem(

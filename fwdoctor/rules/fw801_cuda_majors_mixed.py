@@ -1,0 +1,165 @@
+"""Libraries for two CUDA major versions overwrote each other's files.
+
+What it checks
+--------------
+NVIDIA's wheels for two CUDA majors (`nvidia-cudnn-cu12` and `nvidia-cudnn-cu13`, the
+`nvidia-nccl` pair and others) list the same files in their RECORD. The rule compares
+the recorded sizes with the disk and says whose files are there now.
+
+Why it matters
+--------------
+It happens when PyTorch built for CUDA 13 and `tensorflow[and-cuda]`, which is built for
+CUDA 12, are installed together. pip, uv and `pip check` see no conflict: whichever
+package was written last wins, and the other framework loads libraries that were not
+made for it. Uninstalling one of the two deletes the other's files.
+
+How to fix
+----------
+Uninstall both packages, then reinstall the one that is needed. Both frameworks in one
+environment need releases built for the same CUDA major; otherwise give each its own
+environment.
+
+References
+----------
+- https://github.com/recommenders-team/recommenders/pull/2379
+- https://packaging.python.org/en/latest/specifications/recording-installed-packages/
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from fwdoctor import fixes, presence
+from fwdoctor.model.finding import Evidence, Fix, Problem
+from fwdoctor.rules.registry import rule
+from fwdoctor.solve.pairs import find_clean_pair
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fwdoctor.matrices.load import Matrices
+    from fwdoctor.model.snapshot import Environment, FileClash, Snapshot
+
+_CUDA_MAJOR = re.compile(r"-cu(\d+)$")
+
+
+@rule(
+    "FW801",
+    "cuda-majors-mixed",
+    cause="cuda-lib-conflict",
+    needs=("target.clashes",),
+    explains=("FW202", "FW301", "FW302", "FW303", "FW612", "FW613"),
+    hears=True,
+)
+def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
+    """One problem for all files that wheels of two CUDA majors share."""
+    target = snapshot.target
+    clashes = [c for c in (target.clashes if target else None) or () if _is_mixed(c)]
+    if target is not None and clashes:
+        yield _problem(target, clashes, snapshot, matrices)
+
+
+def _is_mixed(clash: FileClash) -> bool:
+    return not clash.is_missing and len({_major_of(o) for o in clash.owners}) > 1
+
+
+def _major_of(owner: str) -> int | None:
+    found = _CUDA_MAJOR.search(owner)
+    return int(found[1]) if found else None
+
+
+def _problem(
+    target: Environment,
+    clashes: list[FileClash],
+    snapshot: Snapshot,
+    matrices: Matrices,
+) -> Problem:
+    owners = sorted({owner for clash in clashes for owner in clash.owners})
+    winners = sorted({clash.winner for clash in clashes if clash.winner})
+    losers = [owner for owner in owners if owner not in winners]
+    hurt = _frameworks_of(target, {_major_of(owner) for owner in losers})
+    subject = hurt[0] if hurt else (losers or owners)[0]
+    return Problem(
+        subject=subject,
+        message=f"{_join(winners or owners)} overwrote"
+        f" {len(clashes)} files of {_join(losers or owners)}",
+        detail=_detail(target, hurt, clashes),
+        evidence=tuple(
+            Evidence(
+                fact=clash.path,
+                value=f"the file of {clash.winner or 'neither'}",
+                source=f"RECORD of {' and '.join(clash.owners)}",
+            )
+            for clash in clashes
+        ),
+        fix=_fixes(target, owners, snapshot, matrices),
+        severity="error" if hurt else "warning",
+    )
+
+
+def _frameworks_of(target: Environment, majors: set[int | None]) -> list[str]:
+    """Installed products built for one of these CUDA majors."""
+    return [
+        presence.product_name(name, framework)
+        for name, framework in presence.frameworks(target).items()
+        if framework.cuda is not None and framework.cuda.major in majors
+    ]
+
+
+def _detail(target: Environment, hurt: list[str], clashes: list[FileClash]) -> str:
+    built = " and ".join(
+        f"{presence.product_name(name, framework)} is built for CUDA {framework.cuda}"
+        for name, framework in presence.frameworks(target).items()
+        if framework.cuda is not None
+    )
+    first = clashes[0].path.rpartition("/")[2]
+    loads = f"; {' and '.join(hurt)} loads the other's {first}" if hurt else ""
+    return f"{built}{loads}"
+
+
+def _fixes(
+    target: Environment, owners: list[str], snapshot: Snapshot, matrices: Matrices
+) -> tuple[Fix, ...]:
+    remove = fixes.uninstall_command(target, owners)
+    verify = fixes.check_command(target)
+    found: list[Fix] = []
+    pair = find_clean_pair(snapshot, matrices)
+    if pair is not None and len(presence.frameworks(target)) == 2:
+        torch, tensorflow = pair
+        pins = [f"torch=={torch}", f"tensorflow[and-cuda]=={tensorflow}"]
+        found.append(
+            Fix(
+                effort="environment",
+                commands=(remove, fixes.install_command(target, pins)),
+                why="keep both here, in releases that share one CUDA major",
+                verify=verify,
+            )
+        )
+    for name, framework in presence.frameworks(target).items():
+        if framework.cuda is not None:
+            found.append(_keep_one(name, owners, target, remove))
+    return tuple(found)
+
+
+def _keep_one(name: str, owners: list[str], target: Environment, remove: str) -> Fix:
+    """Give one framework its libraries back; the other moves out."""
+    framework = presence.frameworks(target)[name]
+    major = framework.cuda.major if framework.cuda else None
+    wanted = [
+        f"{owner}=={presence.find_package(target, owner)}"
+        for owner in owners
+        if _major_of(owner) == major
+    ]
+    again = fixes.install_command(target, wanted, force=True, no_deps=True)
+    title = presence.FRAMEWORK_NAMES[name]
+    return Fix(
+        effort="environment",
+        commands=(remove, again),
+        why=f"give {title} its files back; the other then needs its own environment",
+        verify=fixes.check_command(target),
+    )
+
+
+def _join(names: list[str]) -> str:
+    return " and ".join(names)
