@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 OUTPUT_LIMIT_BYTES = 4_000_000
 KILL_GRACE_S = 0.5
@@ -57,6 +57,7 @@ class Child:
         self._started = time.perf_counter()
         self._timeout_s = timeout_s
         self._failure: ChildResult | None = None
+        self.on_finish: Callable[[ChildResult], object] | None = None
         self._stdout = _open_buffer()
         self._stderr = _open_buffer()
         given = _stdin_for(stdin)
@@ -80,6 +81,12 @@ class Child:
 
     def finish(self) -> ChildResult:
         """Wait for the end or the deadline; kills the whole group at the deadline."""
+        result = self._finish()
+        if self.on_finish is not None:
+            self.on_finish(result)
+        return result
+
+    def _finish(self) -> ChildResult:
         if self._process is None:
             self._close()
             return self._failure or ChildResult(status="error")

@@ -13,6 +13,7 @@ from fwdoctor.model.finding import SEVERITIES
 if TYPE_CHECKING:
     from fwdoctor.model.finding import Finding, Report
     from fwdoctor.model.snapshot import Snapshot
+    from fwdoctor.probes.source import Source
 
 REQUIRABLE = ("gpu", "torch", "tensorflow")
 DEEP_TIMEOUT_S = 60.0
@@ -62,15 +63,45 @@ def take_snapshot(request: CheckRequest) -> Snapshot:
     if request.python and request.prefix:
         raise UsageError("bad-option", "give --python or --prefix, not both")
     from fwdoctor.probes.machine import Target, probe_machine
-    from fwdoctor.probes.source import live_source
 
-    source = live_source(os.environ.get(TEST_ROOT))
+    source = _source(is_recording=request.raw_folder is not None)
     target = Target(
         path=request.python or request.prefix,
         cwd=_cwd(),
         deep_timeout_s=DEEP_TIMEOUT_S if request.is_deep else None,
     )
-    return probe_machine(source, target)
+    snapshot = probe_machine(source, target)
+    if request.raw_folder is not None:
+        _write_raw(source, request.raw_folder)
+    return snapshot
+
+
+def _source(*, is_recording: bool) -> Source:
+    from fwdoctor.probes.source import live_source
+
+    source = live_source(os.environ.get(TEST_ROOT))
+    if not is_recording:
+        return source
+    from fwdoctor.probes.recording import RecordingSource
+
+    return RecordingSource(root=source.root, env=source.env)
+
+
+def _write_raw(source: Source, folder: str) -> None:
+    """Write every raw text below `folder`; UsageError when that cannot be."""
+    from fwdoctor.cli.boundary import write_file
+    from fwdoctor.probes.recording import RecordingSource, raw_texts
+
+    assert isinstance(source, RecordingSource)  # noqa: S101  # made by _source
+    for name, text in raw_texts(source).items():
+        path = os.path.join(folder, name)
+        try:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+        except OSError as error:
+            raise UsageError(
+                "output-unwritable", f"{folder}: {error.strerror or error}"
+            ) from error
+        write_file(path, text)
 
 
 def _cwd() -> str:

@@ -1,0 +1,67 @@
+"""A source that keeps the raw text of all it reads, for `snapshot --raw DIR`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from fwdoctor.probes.redact import redact
+from fwdoctor.probes.source import READ_LIMIT_BYTES, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fwdoctor.process import Child, ChildResult
+
+# Raw texts are for people to read; larger files are libraries and package lists.
+KEPT_BYTES = 200_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingSource(Source):
+    """A source that remembers texts by the path or the command they came from."""
+
+    files: dict[str, str] = field(default_factory=dict)
+    commands: dict[str, str] = field(default_factory=dict)
+
+    def read_bytes(self, path: str, limit: int = READ_LIMIT_BYTES) -> bytes:
+        """As `Source.read_bytes`; the text is kept, or the reason why there is none."""
+        try:
+            content = Source.read_bytes(self, path, limit)
+        except OSError as error:
+            self.files.setdefault(path, f"[not read: {error.strerror or error}]\n")
+            raise
+        if len(content) <= KEPT_BYTES and b"\0" not in content:
+            self.files[path] = content.decode("utf-8", "replace")
+        return content
+
+    def start(self, argv: Sequence[str], *, timeout_s: float) -> Child | None:
+        """As `Source.start`; the output is kept when the child is finished."""
+        child = Source.start(self, argv, timeout_s=timeout_s)
+        if child is not None:
+            child.on_finish = lambda result: self._keep(argv, result)
+        return child
+
+    def _keep(self, argv: Sequence[str], result: ChildResult) -> None:
+        lines = [f"$ {' '.join(argv)}", f"[{result.status}: {result.reason}]"]
+        text = "\n".join([*lines, result.stdout, result.stderr])
+        self.commands[os.path.basename(_name_of(argv))] = text
+
+
+def _name_of(argv: Sequence[str]) -> str:
+    """The script for one of our own children, else the program."""
+    return next((word for word in argv if word.endswith(".py")), argv[0])
+
+
+def raw_texts(source: RecordingSource) -> dict[str, str]:
+    """Everything kept, redacted: relative file name to text."""
+    home, user = source.env.get("HOME"), source.env.get("USER")
+    named = {
+        **{f"files{path}": text for path, text in source.files.items()},
+        **{f"commands/{name}.txt": text for name, text in source.commands.items()},
+    }
+    return {
+        redact(name, home=home, user=user): redact(text, home=home, user=user)
+        for name, text in sorted(named.items())
+    }
