@@ -180,6 +180,8 @@ def _headline(
         return _headline_without_gpu(verdicts)
     if word == "not-enough-facts":
         return "Not enough facts to say whether the GPU can be used."
+    if presence.has_nvidia_gpu(snapshot) is False:
+        return "No NVIDIA GPU here, and this GPU installation would not work with one."
     blocked = [n for n, v in verdicts.items() if v.gpu_usable is False]
     usable = [n for n, v in verdicts.items() if v.gpu_usable is True]
     if blocked:
