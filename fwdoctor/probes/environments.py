@@ -16,6 +16,7 @@ from fwdoctor.probes.shadowing import find_shadowing
 from fwdoctor.probes.site_packages import (
     find_own_folders,
     find_site_folders,
+    find_unreadable,
     read_packages,
 )
 from fwdoctor.probes.tensorflow_files import read_tensorflow
@@ -32,7 +33,14 @@ MAX_LISTED = 64
 _VENV_NAMES = (".venv", "venv", "env", ".env")
 _CONDA_ROOTS = ("miniconda3", "anaconda3", "miniforge3", "mambaforge", "micromamba")
 _SHARED_PREFIXES = ("/opt/conda", "/usr/local", "/usr")
-_TOOL_MARKS = ("/uv/tools/", "/uv/archive-v0/", "/uv/environments-v2/", "/pipx/venvs/")
+_TOOL_MARKS = (
+    "/uv/tools/",
+    "/uv/archive-v0/",
+    "/uv/environments-v2/",
+    "/pipx/venvs/",
+    "/pipx/.cache/",
+    "/.cache/pipx/",
+)
 
 
 def read_environment(
@@ -53,6 +61,7 @@ def read_environment(
     packages = read_packages(
         source, interpreter.prefix, folders, is_light=not is_target
     )
+    closed = find_unreadable(source, folders)
     environment = Environment(
         prefix=interpreter.prefix,
         python=interpreter.python,
@@ -64,7 +73,8 @@ def read_environment(
         bits=interpreter.bits,
         is_target=is_target,
         is_active=is_active,
-        packages=packages,
+        packages=None if closed else packages,
+        problem=f"{closed} cannot be read: permission denied" if closed else None,
         torch=read_torch(source, folders, packages, is_light=not is_target),
         tensorflow=read_tensorflow(source, folders, packages),
     )

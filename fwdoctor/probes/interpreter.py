@@ -70,9 +70,13 @@ class Interpreter:
 def find_interpreter(source: Source, path: str, cwd: str = "/") -> Interpreter:
     """The Python at `path`: interpreter, environment folder or its bin folder.
 
+    A bare name or version ("python3.12", "3.12") is looked up on PATH.
+
     Raises UsageError, naming the path, when there is none.
     """
     full = _absolute(source, path, cwd)
+    if "/" not in path and not source.exists(full):
+        full = source.which(path) or source.which(f"python{path}") or full
     if source.is_dir(full):
         return _from_folder(source, full, path)
     if not source.exists(full):

@@ -101,7 +101,7 @@ def _load_torch(
     found = list(requests)
     cuda = link_map.loaded.get("libtorch_cuda.so")
     for name in _TORCH_LATE:
-        if cuda is not None and source.exists(f"{folder}/lib/{name}"):
+        if cuda and source.exists(f"{posixpath.dirname(cuda.path)}/{name}"):
             found.extend(link_map.open_name(name, cuda)[1])
     found.extend(_load_cudnn_parts(link_map))
     return found

@@ -7,10 +7,10 @@ and METADATA of framework and companion packages.
 from __future__ import annotations
 
 import json
+import os
 import posixpath
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from fwdoctor.model.snapshot import Package
 
@@ -67,6 +67,18 @@ def find_own_folders(
     """Those of `folders` that belong to the environment: all but the outside ones."""
     outside = {*_python_path(source), *_user_folders(source, interpreter)}
     return tuple(folder for folder in folders if folder not in outside)
+
+
+def find_unreadable(source: Source, folders: Iterable[str]) -> str | None:
+    """The first folder whose content may not be listed."""
+    for folder in folders:
+        try:
+            os.listdir(source.real_path(folder))
+        except PermissionError:
+            return folder
+        except (OSError, ValueError):
+            continue
+    return None
 
 
 def _python_path(source: Source) -> Iterator[str]:
@@ -221,6 +233,8 @@ def _read_direct_url(source: Source, path: str) -> str | None:
 
 def parse_direct_url(text: str) -> str | None:
     """Host and path of the URL in a direct_url.json; None when it has none."""
+    from urllib.parse import urlsplit  # slow to import, rarely needed
+
     try:
         data = json.loads(text)
         url = data["url"] if isinstance(data, dict) else None
@@ -314,7 +328,7 @@ def parse_conda_record(text: str) -> tuple[str | None, tuple[str, ...]]:
 
 def _channel_name(text: str) -> str:
     """The name in e.g. `https://conda.anaconda.org/conda-forge/linux-64`."""
-    path = urlsplit(text).path if "://" in text else text
+    path = text.partition("://")[2].partition("/")[2] if "://" in text else text
     parts = [part for part in path.split("/") if part]
     if len(parts) > 1 and re.fullmatch(r"noarch|(linux|osx|win)-.*", parts[-1]):
         parts.pop()

@@ -41,10 +41,10 @@ def read_torch(
     `is_light` leaves the libraries unopened: no compute capabilities.
     """
     folder = _find_folder(source, site_packages)
-    package = _find_package(packages, folder)
-    if folder is None and package is None:
+    if folder is None and _find_package(packages, None, "") is None:
         return None
     values, problem = _read_version(source, folder)
+    package = _find_package(packages, folder, values.get("__version__", ""))
     text = values.get("__version__") or (package.version if package else "")
     version, _, label = text.partition("+")
     conda = next((p for p in packages if p.name == "pytorch"), None)
@@ -76,13 +76,17 @@ def _find_folder(source: Source, site_packages: Sequence[str]) -> str | None:
     return None
 
 
-def _find_package(packages: Sequence[Package], folder: str | None) -> Package | None:
-    """The distribution beside the package folder, else any of that name."""
+def _find_package(
+    packages: Sequence[Package], folder: str | None, version: str
+) -> Package | None:
+    """The distribution of that version beside the folder, else any of that name."""
     named = [p for p in packages if p.name == "torch"]
     site = posixpath.dirname(folder) if folder else None
     beside = [p for p in named if p.location == site]
+    public = version.partition("+")[0]
+    fitting = [p for p in beside if p.version.partition("+")[0] == public]
     conda = [p for p in packages if p.name in _CONDA_NAMES]
-    return next(iter(beside + named + conda), None)
+    return next(iter(fitting + beside + named + conda), None)
 
 
 def _read_version(
@@ -174,6 +178,9 @@ def _read_arch_flags(
     flags = None
     if folder is not None:
         flags = _find_arch_flags(source, f"{folder}/lib/libtorch_python.so")
+        # conda keeps the libraries of several packages in the prefix's lib.
+        prefix = folder.rpartition("/lib/python")[0]
+        flags = flags or _find_arch_flags(source, f"{prefix}/lib/libtorch_python.so")
     if flags is None:
         return None, None
     names = re.split(r"[ ;]+", flags.strip(" ;"))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +21,6 @@ from fwdoctor.probes.source import Source, live_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     MakeSource = Callable[..., Source]
 
@@ -138,6 +139,20 @@ def test_two_hundred_environments_stay_cheap(tmp_path: Path) -> None:
     assert len(read) == 64
     assert all(environment.torch for environment in read[:60])
     assert seconds < 0.5  # about 0.03 when the machine has nothing else to do
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_a_closed_folder_is_unknown_not_empty(make_source: MakeSource) -> None:
+    source = make_source(venv("/v", **TORCH))
+    site = Path(source.root) / "v/lib/python3.12/site-packages"
+    site.chmod(0)
+    try:
+        environment = read_environment(source, "/v", is_target=True, is_active=False)
+    finally:
+        site.chmod(0o755)
+    assert environment.packages is None
+    assert environment.problem is not None
+    assert "site-packages" in environment.problem
 
 
 def test_unreadable_folders_are_absent_not_fatal(make_source: MakeSource) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +16,6 @@ from fwdoctor.probes.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     MakeSource = Callable[..., Source]
 
@@ -98,6 +98,23 @@ def test_linked_program_is_followed_to_its_library(make_source: MakeSource) -> N
     assert (found.prefix, found.version) == ("/opt/py", "3.13.1")
     assert found.is_free_threaded is True
     assert found.lib_name == "python3.13t"
+
+
+@pytest.mark.parametrize("name", ["python3.13", "3.13"])
+def test_bare_name_is_looked_up(make_source: MakeSource, name: str) -> None:
+    source = make_source(
+        {"/opt/py/bin/python3.13": "#!", "/opt/py/lib/python3.13/os.py": ""},
+        {"PATH": "/none:/opt/py/bin"},
+    )
+    (Path(source.root) / "opt/py/bin/python3.13").chmod(0o755)
+    assert find_interpreter(source, name).prefix == "/opt/py"
+
+
+def test_conda_alias_folder_is_not_a_version(make_source: MakeSource) -> None:
+    source = make_source(
+        {"/c/lib/python3.11/os.py": "", "/c/lib/python3.1": "-> python3.11"}
+    )
+    assert find_interpreter(source, "/c").version == "3.11"
 
 
 @pytest.mark.parametrize("env", [{}, {"PYENV_VERSION": "3.12.1"}])

@@ -123,6 +123,19 @@ def test_origin(make_source: MakeSource, package: Package, expected: str) -> Non
     assert torch.source == expected
 
 
+def test_of_two_listed_versions_the_one_on_disk_speaks(
+    make_source: MakeSource,
+) -> None:
+    source = make_source({"/s/torch/version.py": CUDA_FILE})
+    packages = [
+        Package(name="torch", version="2.1.0+cpu", location="/s", installer="pip"),
+        Package(name="torch", version="2.15.0", location="/s", installer="uv"),
+    ]
+    torch = read_torch(source, ["/s"], packages)
+    assert torch is not None
+    assert (torch.version, torch.source) == ("2.15.0", "pypi")
+
+
 def test_cudnn_is_the_pin(make_source: MakeSource) -> None:
     package = Package(
         name="torch",
