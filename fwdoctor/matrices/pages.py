@@ -151,7 +151,7 @@ def _release_cells(release: Answer) -> tuple[str, ...]:
         _or(release["released"]),
         _span(release["python"]),
         ", ".join(f"{name} {', '.join(values)}" for name, values in partners),
-        _or(numpy["spec"]),
+        " or ".join(numpy["spec"]),
         ", ".join(name for name, ready in sorted(numpy["numpy2"].items()) if ready),
         _or(release["glibc_min"]),
         _or(release["macos_min"]),

@@ -98,7 +98,7 @@ def _release_facts(answer: Answer) -> list[tuple[str, str]]:
         ("free-threaded", span_of(answer["python_free_threaded"])),
         ("needs glibc", answer["glibc_min"] or ""),
         ("needs macOS", answer["macos_min"] or ""),
-        ("NumPy", numpy["spec"] or ""),
+        ("NumPy", " or ".join(numpy["spec"])),
         ("NumPy 2 ready", _yes(k for k, ok in numpy["numpy2"].items() if ok)),
         ("triton", _triton(answer["triton"])),
         ("goes with", _yes(f"{n} {', '.join(v)}" for n, v in companions)),

@@ -44,6 +44,14 @@ class Cells(HTMLParser):
             self.cells[-1] += data
 
 
+@pytest.mark.parametrize("name", ["matrix.md", "matrix.html"])
+def test_page_is_current(name: str) -> None:
+    text = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    assert text == pages.make_pages(Matrices(ROOT / "matrices"))[name], (
+        "run `python -m fwdoctor.matrices.pages`"
+    )
+
+
 @pytest.fixture
 def matrices(tmp_path: Path) -> Matrices:
     """The NVIDIA tables with the newest release of each framework."""
@@ -80,6 +88,7 @@ def test_every_table_is_full_and_even(matrices: Matrices) -> None:
     for section in pages.find_sections(matrices):
         assert section.rows, section.title
         assert {len(row) for row in section.rows} == {len(section.columns)}
+        assert not any("[" in cell for row in section.rows for cell in row)
 
 
 def test_builds_stand_with_the_drivers_they_need(matrices: Matrices) -> None:
