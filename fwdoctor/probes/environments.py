@@ -61,7 +61,7 @@ def read_environment(
     packages = read_packages(
         source, interpreter.prefix, folders, is_light=not is_target
     )
-    closed = find_unreadable(source, folders)
+    closed = find_unreadable(source, folders) if is_target else None
     environment = Environment(
         prefix=interpreter.prefix,
         python=interpreter.python,
@@ -100,7 +100,7 @@ def _look_closer(
         environment,
         torch=resolved(environment.torch),
         tensorflow=resolved(environment.tensorflow),
-        clashes=find_clashes(records),
+        clashes=None if environment.packages is None else find_clashes(records),
         shadowing=find_shadowing(
             source, cwd, folders, find_own_folders(source, interpreter, folders)
         ),
