@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -9,7 +10,12 @@ from typing import TYPE_CHECKING
 from fwdoctor.errors import UsageError
 from fwdoctor.model.snapshot import Environment
 from fwdoctor.probes.file_clashes import find_clashes, read_records
-from fwdoctor.probes.interpreter import find_interpreter, find_program
+from fwdoctor.probes.interpreter import (
+    find_interpreter,
+    find_program,
+    list_paths,
+    slashed,
+)
 from fwdoctor.probes.loader import resolve_framework
 from fwdoctor.probes.manager import find_manager
 from fwdoctor.probes.shadowing import find_shadowing
@@ -30,6 +36,7 @@ if TYPE_CHECKING:
     from fwdoctor.probes.source import Source
 
 MAX_LISTED = 64
+_PROGRAMS = ("python.exe",) if os.name == "nt" else ("python3", "python")
 _VENV_NAMES = (".venv", "venv", "env", ".env")
 _CONDA_ROOTS = ("miniconda3", "anaconda3", "miniforge3", "mambaforge", "micromamba")
 _SHARED_PREFIXES = ("/opt/conda", "/usr/local", "/usr")
@@ -126,15 +133,16 @@ def choose_target(source: Source, cwd: str) -> str | None:
 
 
 def _iter_targets(source: Source, cwd: str) -> Iterator[str]:
-    for variable in ("VIRTUAL_ENV", "CONDA_PREFIX"):
-        value = source.env.get(variable, "")
-        if value.startswith("/"):
-            yield value
+    yield from _active_prefixes(source)
     yield posixpath.join(cwd, ".venv")
-    for folder in source.env.get("PATH", "").split(":"):
-        if folder.startswith("/"):
-            for name in ("python3", "python"):
-                yield f"{folder.rstrip('/')}/{name}"
+    for folder in list_paths(source, "PATH"):
+        for name in _PROGRAMS:
+            yield f"{folder}/{name}"
+
+
+def _active_prefixes(source: Source) -> Iterator[str]:
+    for variable in ("VIRTUAL_ENV", "CONDA_PREFIX"):
+        yield from list_paths(source, variable)[:1]
 
 
 def is_tool_environment(source: Source, prefix: str) -> bool:
@@ -165,16 +173,14 @@ def find_environments(
 
 def _iter_prefixes(source: Source, cwd: str) -> Iterator[str]:
     """Candidates, from the nearest to the most general."""
-    home = source.env.get("HOME", "")
-    for variable in ("VIRTUAL_ENV", "CONDA_PREFIX"):
-        if source.env.get(variable, "").startswith("/"):
-            yield source.env[variable]
+    home = slashed(source.env.get("HOME") or source.env.get("USERPROFILE", ""))
+    yield from _active_prefixes(source)
     for name in _VENV_NAMES:
         yield posixpath.join(cwd, name)
     for project in source.list_dir(cwd):
         for name in _VENV_NAMES[:2]:
             yield posixpath.join(cwd, project, name)
-    if home.startswith("/"):
+    if os.path.isabs(home):
         yield from _home_prefixes(source, home)
     yield from _SHARED_PREFIXES
 

@@ -27,6 +27,7 @@ _LIB_FOLDER = re.compile(r"(?:python|pypy)(\d+\.\d+)(t?)")
 _PROGRAM = re.compile(r"(?:python|pypy)(?:(\d+(?:\.\d+)?)(t?))?(?:\.exe)?")
 _FULL_VERSION = re.compile(r"\d+\.\d+(?:\.\d+)?")
 _PATCHLEVEL = re.compile(r'#define\s+PY_VERSION\s+"(\d+\.\d+\.\d+)')
+_WINDOWS_LIBRARY = re.compile(r"python(3)(\d+)(t?)\.dll", re.IGNORECASE)
 _CONDA_PYTHON = re.compile(r"python-(\d+\.\d+\.\d+)-.*\.json")
 # e_machine of the ELF header: https://refspecs.linuxfoundation.org/elf/gabi4+
 _MACHINES = {
@@ -87,8 +88,18 @@ def find_interpreter(source: Source, path: str, cwd: str = "/") -> Interpreter:
 def _absolute(source: Source, path: str, cwd: str) -> str:
     if path == "~" or path.startswith("~/"):
         path = source.env.get("HOME", "~") + path[1:]
-    text = path.replace("\\", "/") if os.name == "nt" else path
-    return os.path.normpath(os.path.join(cwd, text))
+    return slashed(os.path.normpath(os.path.join(cwd, path)))
+
+
+def slashed(path: str) -> str:
+    """The path with forward slashes, which Windows takes as well."""
+    return path.replace("\\", "/") if os.name == "nt" else path
+
+
+def list_paths(source: Source, variable: str) -> tuple[str, ...]:
+    """Absolute folders that a variable such as PATH lists."""
+    entries = map(slashed, source.env.get(variable, "").split(os.pathsep))
+    return tuple(e.rstrip("/") or "/" for e in entries if os.path.isabs(e))
 
 
 def _no_environment(path: str, why: str) -> UsageError:
@@ -245,6 +256,11 @@ def _lib_versions(source: Source, prefix: str) -> dict[str, bool]:
             match = _LIB_FOLDER.fullmatch(name)
             if match:
                 found[match[1]] = bool(match[2]) and found.get(match[1], True)
+    if not found and source.exists(f"{prefix}/python.exe"):
+        for name in source.list_dir(prefix):
+            match = _WINDOWS_LIBRARY.fullmatch(name)
+            if match:
+                found[f"{match[1]}.{match[2]}"] = bool(match[3])
     return found
 
 

@@ -13,6 +13,7 @@ import re
 from typing import TYPE_CHECKING
 
 from fwdoctor.model.snapshot import Package
+from fwdoctor.probes.interpreter import list_paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -82,9 +83,7 @@ def find_unreadable(source: Source, folders: Iterable[str]) -> str | None:
 
 
 def _python_path(source: Source) -> Iterator[str]:
-    for entry in source.env.get("PYTHONPATH", "").split(":"):
-        if entry.startswith("/") and source.is_dir(entry):
-            yield entry.rstrip("/") or "/"
+    yield from filter(source.is_dir, list_paths(source, "PYTHONPATH"))
 
 
 def _own_folders(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -135,6 +136,7 @@ def test_cudnn_misfit_fails_and_the_rest_is_still_asked(tmp_path: Path) -> None:
     assert found.error == "RuntimeError: cuDNN version incompatibility: x"
 
 
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX")
 @pytest.mark.parametrize("name", ["SIGSEGV", "SIGILL", "SIGABRT"])
 def test_a_signal_names_itself_and_its_stage(tmp_path: Path, name: str) -> None:
     found = ask(tmp_path, f"import os, signal; os.kill(os.getpid(), signal.{name})")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,9 @@ from fwdoctor.probes.elf import ElfFacts, NotElfError, find_section, read_elf
 from fwdoctor.probes.source import Source, live_source
 from fwdoctor.process import run_child
 
-needs_compiler = pytest.mark.skipif(not shutil.which("gcc"), reason="no C compiler")
+needs_compiler = pytest.mark.skipif(
+    sys.platform != "linux" or not shutil.which("gcc"), reason="no C compiler for ELF"
+)
 PATHS = "$ORIGIN/../x:/opt/lib:$ORIGIN"
 
 

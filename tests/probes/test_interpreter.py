@@ -110,6 +110,24 @@ def test_bare_name_is_looked_up(make_source: MakeSource, name: str) -> None:
     assert find_interpreter(source, name).prefix == "/opt/py"
 
 
+def test_windows_layouts(make_source: MakeSource) -> None:
+    source = make_source(
+        {
+            "/C/Python312/python.exe": "MZ",
+            "/C/Python312/python3.dll": "",
+            "/C/Python312/python312.dll": "",
+            "/C/Python312/Lib/site-packages/six.py": "",
+            "/C/w/venv/pyvenv.cfg": "version = 3.11.9\n",
+            "/C/w/venv/Scripts/python.exe": "MZ",
+            "/C/w/venv/Lib/site-packages/six.py": "",
+        }
+    )
+    found = find_interpreter(source, "/C/Python312/python.exe")
+    assert (found.prefix, found.version) == ("/C/Python312", "3.12")
+    venv = find_interpreter(source, "/C/w/venv/Scripts/python.exe")
+    assert (venv.prefix, venv.version, venv.machine) == ("/C/w/venv", "3.11.9", None)
+
+
 def test_conda_alias_folder_is_not_a_version(make_source: MakeSource) -> None:
     source = make_source(
         {"/c/lib/python3.11/os.py": "", "/c/lib/python3.1": "-> python3.11"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +16,9 @@ from fwdoctor.process import run_child
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.skipif(not shutil.which("gcc"), reason="no C compiler")
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux" or not shutil.which("gcc"), reason="no C compiler for ELF"
+)
 
 SITE = "lib/python3.12/site-packages"
 TORCH_INIT = """
@@ -237,6 +240,32 @@ def test_system_copy_is_found_with_its_version(machine: Machine) -> None:
     cudnn = by_soname(machine.examine().tensorflow)["libcudnn.so.9"]
     assert (cudnn.via, cudnn.version) == ("default folder", "9.1.0")
     assert cudnn.intended is None
+
+
+def test_conda_libraries_come_through_the_interpreters_run_path(
+    machine: Machine,
+) -> None:
+    machine.write("c/conda-meta/python-3.12.4-h_0.json", "{}")
+    machine.library("c/bin/python3.12", rpath="$ORIGIN/../lib")
+    (machine.root / "c/bin/python").symlink_to("python3.12")
+    base = f"c/{SITE}/torch"
+    machine.write(f"{base}/__init__.py", "")
+    machine.write(f"{base}/version.py", "__version__ = '2.9.1'\ncuda = '12.9'\n")
+    machine.library(f"{base}/_C.cpython-312.so", "libtorch_cuda.so")
+    machine.library("c/lib/libtorch_cuda.so", "libcudart.so.12", "libnccl.so.2")
+    machine.library("c/lib/libcudart.so.12.9.79")
+    (machine.root / "c/lib/libcudart.so.12").symlink_to("libcudart.so.12.9.79")
+    source = Source(root=str(machine.root))
+    found = read_environment(source, "/c", is_target=True, is_active=False)
+    libraries = by_soname(found.torch)
+    cudart = libraries["libcudart.so.12"]
+    assert (cudart.path, cudart.intended, cudart.version, cudart.via) == (
+        "/c/lib/libcudart.so.12",
+        "/c/lib/libcudart.so.12",
+        "12.9.79",
+        "RPATH",
+    )
+    assert libraries["libnccl.so.2"].path is None
 
 
 def test_cpu_and_unknown_builds_are_not_resolved(machine: Machine) -> None:
