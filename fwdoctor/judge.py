@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from fwdoctor import __version__, compat, presence
 from fwdoctor.model.finding import FrameworkVerdict, Report
 from fwdoctor.rules.causes import HARMLESS_CAUSES
+from fwdoctor.rules.from_messages import with_messages
 from fwdoctor.rules.ranking import rank
 from fwdoctor.rules.registry import load_rules
 from fwdoctor.rules.runner import run_rules
@@ -18,6 +19,7 @@ from fwdoctor.rules.runner import run_rules
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from fwdoctor.intake.catalogue import Catalogue
     from fwdoctor.matrices.load import Matrices
     from fwdoctor.model.finding import Finding, VerdictWord
     from fwdoctor.model.snapshot import Framework, Snapshot
@@ -29,14 +31,18 @@ def judge(
     *,
     select: Collection[str] = (),
     ignore: Collection[str] = (),
+    catalogue: Catalogue | None = None,
 ) -> Report:
     """The report on a snapshot.
 
-    `select` and `ignore` are prefixes of codes, or rule names.
+    `select` and `ignore` are prefixes of codes, or rule names. `catalogue` says what
+    the snapshot's messages mean; without it they are not heard.
     """
     every = load_rules()
     rules = [rule for rule in every if _is_chosen(rule.code, rule.name, select, ignore)]
     found, outcomes = run_rules(rules, snapshot, matrices)
+    if catalogue is not None and snapshot.messages:
+        found = with_messages(found, snapshot, catalogue, tuple(rules))
     findings = rank(found, every)
     verdicts = {
         name: _framework_verdict(name, framework, snapshot, matrices, findings)

@@ -261,6 +261,10 @@ class _Record:
         text = self.get(field, str)
         return None if text is None else self._parse(field, parse, text)
 
+    def needed(self, field: str, parse: Callable[[str], T]) -> T:
+        """A required string run through `parse`."""
+        return self._parse(field, parse, self.text(field))
+
     def parsed_list(self, field: str, parse: Callable[[str], T]) -> tuple[T, ...]:
         """Strings run through `parse`."""
         return tuple(self._parse(field, parse, text) for text in self.texts(field))
@@ -381,7 +385,7 @@ def _pair(row: _Record) -> Pair:
 
 def _toolkit(row: _Record) -> CudaToolkit:
     return CudaToolkit(
-        version=CudaVersion.parse(row.text("version")),
+        version=row.needed("version", _cuda),
         min_driver=row.parsed_values("min_driver", _driver),
         minor_version_floor=row.parsed_values("minor_version_floor", _driver),
         sass=row.parsed_list("sass", _capability),
@@ -404,7 +408,7 @@ def _branch(row: _Record) -> DriverBranch:
 
 def _architecture(row: _Record) -> Architecture:
     return Architecture(
-        compute_capability=ComputeCapability.parse(row.text("compute_capability")),
+        compute_capability=row.needed("compute_capability", _capability),
         architecture=row.text("architecture"),
         first_cuda=row.parsed("first_cuda", _cuda),
         last_cuda=row.parsed("last_cuda", _cuda),
@@ -420,7 +424,7 @@ def _architecture(row: _Record) -> Architecture:
 def _gpu(row: _Record) -> GpuModel:
     return GpuModel(
         name=row.text("name"),
-        compute_capability=ComputeCapability.parse(row.text("compute_capability")),
+        compute_capability=row.needed("compute_capability", _capability),
         aliases=row.texts("aliases"),
         pci_device_ids=row.texts("pci_device_ids"),
         segment=row.get("segment", str),
