@@ -88,7 +88,8 @@ class LinkMap:
         """
         facts = self._read(path)
         if isinstance(facts, str):
-            return None, (Request(soname=path, needed_by="", failure=facts),)
+            name = posixpath.basename(path)
+            return None, (Request(soname=name, needed_by=via, failure=facts),)
         known = self.loaded.get(facts.soname or posixpath.basename(path))
         if known is not None and known.path == path:
             return known, ()

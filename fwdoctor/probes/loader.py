@@ -45,6 +45,8 @@ def resolve_framework(
 ) -> tuple[ResolvedLibrary, ...] | None:
     """Every NVIDIA soname the framework asks for and where it would come from.
 
+    A library of the framework itself is listed when it is missing or damaged.
+
     None when it is no CUDA build or not one whose loading can be followed.
     """
     if framework.kind != "cuda" or framework.path is None:
@@ -70,10 +72,13 @@ def _is_followed(soname: str) -> bool:
 
 
 def _first_of_each(requests: Iterable[Request]) -> Iterator[Request]:
-    """One request a soname: a failed one if there is any, else the first."""
+    """One request a soname: a failed one if there is any, else the first.
+
+    Of the framework's own libraries only those that do not load.
+    """
     chosen: dict[str, Request] = {}
     for request in requests:
-        if not _NVIDIA.fullmatch(request.soname):
+        if request.found is not None and not _NVIDIA.fullmatch(request.soname):
             continue
         known = chosen.setdefault(request.soname, request)
         if known.found is not None and request.found is None:

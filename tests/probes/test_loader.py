@@ -184,6 +184,28 @@ def test_torch_without_cudnn_names_it(machine: Machine) -> None:
     assert found["libcudnn.so.9"].needed_by == "libtorch_cuda.so"
 
 
+def test_a_damaged_library_of_torch_itself_is_named(machine: Machine) -> None:
+    machine.torch()
+    machine.nvidia("cu13", "libcudart.so.13")
+    machine.nvidia("cu13", "libcusparse.so.12")
+    machine.cudnn(f"v/{SITE}/nvidia/cudnn/lib")
+    library = machine.root / f"v/{SITE}/torch/lib/libtorch_cuda.so"
+    library.write_bytes(b"\0" * 4096)
+    damaged = by_soname(machine.examine().torch)["libtorch_cuda.so"]
+    assert damaged.path is None
+    assert damaged.via == (f"/v/{SITE}/torch/lib/libtorch_cuda.so: invalid ELF header")
+    library.unlink()
+    missing = by_soname(machine.examine().torch)["libtorch_cuda.so"]
+    assert (missing.path, missing.via, missing.needed_by) == (
+        None,
+        None,
+        "libtorch.so",
+    )
+    (machine.root / f"v/{SITE}/torch/_C.cpython-312.so").write_bytes(b"")
+    (entry,) = by_soname(machine.examine().torch).values()
+    assert (entry.soname, entry.via) == ("_C.cpython-312.so", "file too short")
+
+
 def test_another_cudnn_in_front_gives_torch_a_mixture(machine: Machine) -> None:
     machine.torch()
     machine.nvidia("cu13", "libcudart.so.13")
