@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from fwdoctor.matrices.index_reader import IndexFile
 
 BOUNDING = frozenset({"==", "===", "~=", "<", "<="})
-GRACE = timedelta(days=30)  # a companion may come out this long after its framework
+GRACE = timedelta(days=14)  # a companion may come out this long after its framework
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,7 +64,7 @@ def own_code(fat_binaries: Iterable[FatBinaryCode]) -> FatBinaryCode | None:
 
 
 def _end_of(buffer: bytes, start: int) -> int | None:
-    """Where the fat binary ends, past the buffer when incomplete, None if it is none."""
+    """Where the fat binary ends (past the buffer: incomplete); None if it is none."""
     if start + _HEADER.size > len(buffer):
         return len(buffer) + 1
     _, version, header_size, size = _HEADER.unpack_from(buffer, start)

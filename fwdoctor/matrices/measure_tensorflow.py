@@ -19,7 +19,6 @@ from fwdoctor.matrices.measurement import (
     dotted_capability,
     newest_wheel,
     pythons_on,
-    row_name,
     sort_capabilities,
 )
 from fwdoctor.matrices.requirements_of import (
@@ -27,6 +26,7 @@ from fwdoctor.matrices.requirements_of import (
     gpu_extras,
     normal_name,
     parse_requirements,
+    spec_of,
     spec_text,
     specs_by_name,
     split_extras,
@@ -67,7 +67,7 @@ NUMPY_LIBRARIES = (
 _NUMPY = r"numpy\.(_?core)\b"
 _LOOSE_ASSIGNMENT = re.compile(r"^(\w+)\s*=\s*(.+)$", re.MULTILINE)
 _DICTIONARY = re.compile(
-    r"build_info\s*=\s*(?:collections\.OrderedDict\()?(.+?)\)?\s*$", re.S
+    r"build_info\s*=\s*(?:collections\.OrderedDict\()?(.+?)\)?\s*$", re.DOTALL
 )
 
 
@@ -89,12 +89,19 @@ def measure_tensorflow(
             row = _read_row(package, wheel, chosen)
             row["python"] = pythons_on(wheels[package], platform)
             rows.append(row)
-            fields = [f"variants[{row_name(row)}]"]
-            if package == MAIN_PACKAGE:
-                fields += _read_facts(wheel, chosen, measurement.facts, numpy2)
-            measurement.add_source(f"PyPI wheel {wheel.filename}", fields)
-    requires = measurement.facts.get("requires", {})
-    measurement.facts["numpy"] = {"spec": requires.get("numpy"), "numpy2": numpy2}
+            fields = (
+                _read_facts(wheel, chosen, measurement.facts, numpy2)
+                if package == MAIN_PACKAGE
+                else []
+            )
+            measurement.add_wheel(chosen, row, fields)
+    measurement.close(
+        f"PyPI wheels of {MAIN_PACKAGE} {version} and siblings, newest Python of each"
+    )
+    measurement.facts["numpy"] = {
+        "spec": measurement.facts.pop("numpy_spec", None),
+        "numpy2": numpy2,
+    }
     measurement.facts["variants"] = rows
     return measurement
 
@@ -159,8 +166,12 @@ def _read_facts(
         facts["glibc_min"] = glibc_floor(wheel, SYMBOL_LIBRARIES)
         facts["requires"] = specs_by_name(base)
         facts["extras"] = gpu_extras(extras)
-        fields += ["glibc_min", "requires", "extras", "numpy.spec", "companions.keras"]
-        facts["companions"] = {"keras": _keras(facts["requires"])}
+        facts["numpy_spec"] = spec_of(base, "numpy")
+        fields += ["glibc_min", "requires", "extras", "numpy.spec"]
+        keras = _keras(facts["requires"])
+        if keras:
+            facts["companions"] = {"keras": keras}
+            fields.append("companions.keras")
     return fields
 
 
@@ -209,7 +220,7 @@ def _described_version(name: str, text: object) -> Json:
     facts: Json = {f"{name}_major": int(parts[0])} if parts[0].isdigit() else {}
     if len(parts) > 1:
         facts[name] = ".".join(parts[:2])
-    if len(parts) > 2:  # noqa: PLR2004
+    if len(parts) > 2:
         facts[f"{name}_full"] = version
     return facts
 

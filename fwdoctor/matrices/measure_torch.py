@@ -10,6 +10,7 @@ from fwdoctor.matrices.measurement import (
     Json,
     Measurement,
     Options,
+    cuda_facts,
     describe_files,
     dotted_capability,
     newest_wheel,
@@ -22,6 +23,7 @@ from fwdoctor.matrices.requirements_of import (
     normal_name,
     parse_requirements,
     pins_on,
+    spec_of,
     spec_text,
     specs_by_name,
     split_extras,
@@ -68,13 +70,13 @@ def measure_torch(
         wheel = RemoteWheel(chosen.file.url)
         row = _read_row(wheel, chosen, pythons_on(wheels, platform))
         rows.append(row)
-        fields = [f"variants[{row_name(row)}]"]
-        fields += _read_platform_facts(wheel, chosen, measurement.facts, numpy2)
-        measurement.add_source(f"PyPI wheel {wheel.filename}", fields)
+        fields = _read_platform_facts(wheel, chosen, measurement.facts, numpy2)
+        measurement.add_wheel(chosen, row, fields)
         if row["cuda"] and options.walk_fat_binaries:
             _walk_fat_binaries(wheel, row, measurement, options)
+    measurement.close(f"PyPI wheels of torch {version}, the newest Python of each")
     measurement.facts["numpy"] = {
-        "spec": _numpy_spec(measurement.facts),
+        "spec": measurement.facts.pop("numpy_spec", None),
         "numpy2": numpy2,
     }
     measurement.facts["variants"] = rows
@@ -91,13 +93,14 @@ def _read_row(wheel: RemoteWheel, chosen: WheelName, pythons: list[str]) -> Json
     cuda = read_cuda_version(version_py)
     row: Json = {
         "package": "torch",
-        "variant": f"cu{cuda.replace('.', '')}" if cuda else "cpu",
+        "variant": "cpu",
         "index": "pypi",
         "platforms": [chosen.platform],
         "python": pythons,
-        "cuda": cuda,
+        "cuda": None,
     }
     if cuda:
+        row |= cuda_facts(cuda)
         base, _ = split_extras(_requirements(wheel))
         row |= _nvidia_facts(base, chosen.platform, pythons)
         row |= _listed_code(wheel)
@@ -173,6 +176,7 @@ def _read_platform_facts(
             item for item in base if not _is_gpu_requirement(item)
         )
         facts["extras"] = gpu_extras(extras)
+        facts["numpy_spec"] = spec_of(base, "numpy")
         fields += ["glibc_min", "triton", "requires", "extras", "numpy.spec"]
     return fields
 
@@ -188,11 +192,6 @@ def _triton(requirements: Iterable[Requirement]) -> Json | None:
                 "marker": str(item.marker) if item.marker else None,
             }
     return None
-
-
-def _numpy_spec(facts: Json) -> str | list[str] | None:
-    spec: str | list[str] | None = facts.get("requires", {}).get("numpy")
-    return spec
 
 
 def _is_gpu_requirement(item: Requirement) -> bool:

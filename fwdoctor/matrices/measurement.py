@@ -24,6 +24,24 @@ class Measurement:
 
     facts: Json
     sources: list[Json] = field(default_factory=list)
+    plain_fields: list[str] = field(default_factory=list)
+
+    def add_wheel(self, wheel: WheelName, row: Json, fields: Iterable[str]) -> None:
+        """Note a wheel that was opened for a variant row.
+
+        Wheels that gave the row alone share one source, to keep records short.
+        """
+        name = f"variants[{row_name(row)}]"
+        others = list(fields)
+        if others or "compute_capabilities" in row:
+            self.add_source(f"PyPI wheel {wheel.file.filename}", [name, *others])
+        else:
+            self.plain_fields.append(name)
+
+    def close(self, source: str) -> None:
+        """Add the shared source of the wheels that gave nothing but their row."""
+        self.add_source(source, self.plain_fields)
+        self.plain_fields = []
 
     def add_source(
         self, source: str, fields: Iterable[str], confidence: Confidence = "measured"
@@ -122,13 +140,19 @@ def split_platforms(rows: Iterable[Json]) -> list[Json]:
 
 
 def row_name(row: Json) -> str:
-    """Return the name sources use for a variant row.
+    """Return the name sources use for a variant row of one platform.
 
-    `torch/cu128/linux-x86_64` is on PyPI, `@cu126/linux-x86_64` on another index.
+    `torch/linux-x86_64` is on PyPI, `@cu126/linux-x86_64` on another index.
     """
-    place = row["package"] if row["index"] == "pypi" else "@"
-    variant = row.get("variant", "cuda")
-    return f"{place}/{variant}/{row['platforms'][0]}".replace("@/", "@")
+    start = row["package"] if row["index"] == "pypi" else f"@{row['variant']}"
+    return f"{start}/{row['platforms'][0]}"
+
+
+def cuda_facts(text: str) -> Json:
+    """Return CUDA as major.minor, and the full version where a build tells it."""
+    short = ".".join(text.split(".")[:2])
+    facts: Json = {"cuda": short, "variant": "cu" + short.replace(".", "")}
+    return facts if text == short else {**facts, "cuda_full": text}
 
 
 def dotted_capability(number: int | str) -> str:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from fwdoctor.matrices.measurement import Measurement
 
-LINE_LENGTH = 100
+LINE_LENGTH = 200
 COSTLY_KEYS = ("compute_capabilities", "ptx")  # kept until they are read again
 
 
@@ -156,7 +156,7 @@ def _dump(value: Any, depth: int) -> str:
     inner = "  " * (depth + 1)
     if isinstance(value, dict):
         lines = [
-            f"{inner}{json.dumps(key, ensure_ascii=False)}: {_dump(value[key], depth + 1)}"
+            f"{inner}{json.dumps(key)}: {_dump(value[key], depth + 1)}"
             for key in sorted(value)
         ]
         return "{\n" + ",\n".join(lines) + "\n" + "  " * depth + "}"

@@ -26,6 +26,7 @@ from fwdoctor.matrices.measure_tensorflow import (
 )
 from fwdoctor.matrices.measure_torch import measure_torch
 from fwdoctor.matrices.measurement import Measurement, Options
+from fwdoctor.matrices.pairs import refresh_pairs
 from fwdoctor.matrices.record_file import update_record
 from fwdoctor.matrices.wheel_names import parse_wheels
 
@@ -50,6 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         frameworks = (options.framework,) if options.framework else FRAMEWORKS
         for framework in frameworks:
             refresh(framework, versions, options.matrices, _options(options))
+        if options.pairs:
+            refresh_pairs(options.matrices, today=_today(), say=_say)
     except FwdoctorError as error:
         _say(
             f"error: {error.message}" + (f"\nhint: {error.hint}" if error.hint else "")
@@ -74,7 +77,7 @@ def refresh(
         name: read_companions(read_project(index_url, name), framework, say=options.say)
         for name in COMPANIONS[framework]
     }
-    today = datetime.now(timezone.utc).date().isoformat()
+    today = _today()
     changed = []
     for version in wanted:
         measurement = _measure(framework, version, wheels, options)
@@ -140,10 +143,14 @@ def _add_companions(
     facts = measurement.facts.setdefault("companions", {})
     released = measurement.facts["released"]
     for name, known in companions.items():
-        facts[name] = companions_of(version, released, known)
-        measurement.add_source(
-            f"PyPI metadata of the {name} releases", [f"companions.{name}"], "metadata"
-        )
+        found = companions_of(version, released, known)
+        if found:
+            facts[name] = found
+            measurement.add_source(
+                f"PyPI metadata of the {name} releases",
+                [f"companions.{name}"],
+                "metadata",
+            )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -158,12 +165,21 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="leave out PTX, which takes reading a part of the GPU library",
     )
+    parser.add_argument(
+        "--pairs",
+        action="store_true",
+        help="also resolve which releases can share an environment (needs `uv`)",
+    )
     parser.add_argument("--matrices", type=Path, default=MATRICES, metavar="DIR")
     return parser
 
 
 def _options(arguments: argparse.Namespace) -> Options:
     return Options(walk_fat_binaries=not arguments.no_fat_binaries, say=_say)
+
+
+def _today() -> str:
+    return datetime.now(timezone.utc).date().isoformat()
 
 
 def _version(text: str) -> Version:

@@ -113,6 +113,12 @@ def specs_by_name(requirements: Iterable[Requirement]) -> dict[str, Spec]:
     }
 
 
+def spec_of(requirements: Iterable[Requirement], name: str) -> Spec | None:
+    """Return what is asked of one package: "" for any version, None when nothing."""
+    found = [item for item in requirements if normal_name(item.name) == name]
+    return (specs_by_name(found) or {name: ""})[name] if found else None
+
+
 def gpu_extras(
     extras: Mapping[str, Iterable[Requirement]],
 ) -> dict[str, dict[str, Spec]]:
