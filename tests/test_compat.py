@@ -134,7 +134,7 @@ def test_tegra_takes_desktop_cubins_from_cuda_13_2() -> None:
         assert verdict.ok is ok
 
 
-def test_ptx_of_a_newer_toolkit_does_not_compile() -> None:
+def test_ptx_of_a_newer_toolkit_may_not_compile() -> None:
     verdict = compat.gpu_runs(
         ComputeCapability(12, 0),
         MATRICES,
@@ -143,7 +143,7 @@ def test_ptx_of_a_newer_toolkit_does_not_compile() -> None:
         build_cuda=CudaVersion(12, 8),
         driver_cuda=CudaVersion(12, 4),
     )
-    assert verdict.ok is False
+    assert verdict.ok is None
     assert "12.4" in verdict.reason
 
 

@@ -70,16 +70,26 @@ def _lines(report: Report, options: RenderOptions) -> Iterator[Text]:
     if options.verbosity > 0:
         shown = list(report.findings)
     for finding in shown:
-        if finding.severity != "info" or options.verbosity > 0 or _is_note(report):
+        if finding.severity != "info" or options.verbosity > 0:
             yield from _finding_lines(finding, options)
+    if options.verbosity <= 0 and _is_calm(report):
+        yield from _note_lines(report, options.width)
     yield from _question_lines(report, options.width)
     yield from _row_lines(report, options.width)
     yield from _footer(report, options)
 
 
-def _is_note(report: Report) -> bool:
+def _is_calm(report: Report) -> bool:
     """Notes are shown unasked only where nothing stronger was found."""
     return all(finding.severity == "info" for finding in report.findings)
+
+
+def _note_lines(report: Report, width: int) -> Iterator[Text]:
+    for finding in report.findings:
+        text = f"{finding.message}  {finding.code}"
+        yield from _labelled("note", text, width)
+    if report.findings:
+        yield Text()
 
 
 def _headline(report: Report, width: int) -> Text:

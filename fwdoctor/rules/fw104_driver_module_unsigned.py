@@ -97,7 +97,7 @@ def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
             ),
             Fix(
                 effort="reboot",
-                why="or turn Secure Boot off in the firmware's settings",
+                why="turn Secure Boot off in the firmware's settings",
                 verify="mokutil --sb-state",
             ),
         ),

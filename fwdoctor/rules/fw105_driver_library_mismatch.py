@@ -15,7 +15,8 @@ that run unattended do this overnight.
 
 How to fix
 ----------
-Restart the machine. Where that has to wait, the modules can be reloaded once no process
+Where NVML fits the module and only libcuda does not, a second libcuda is in the way:
+remove it. Otherwise restart the machine. Where that has to wait, the modules can be reloaded once no process
 uses the GPU. In a container the libraries come from the host: restart the container
 after the host.
 
@@ -27,6 +28,7 @@ References
 
 from __future__ import annotations
 
+import posixpath
 from typing import TYPE_CHECKING
 
 from fwdoctor import fixes
@@ -70,7 +72,7 @@ def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
     yield Problem(
         subject="driver",
         message=f"the driver's libraries do not fit the loaded kernel module{versions}",
-        detail=_told(event),
+        detail=_told(event) or _why(snapshot, library),
         evidence=(
             state.version_evidence("kernel_module", module, "kernel module"),
             *((state.version_evidence(name, library, name),) if library else ()),
@@ -118,11 +120,26 @@ def _culprit(snapshot: Snapshot, library: DriverVersion | None) -> PackageEvent 
 
 def _told(event: PackageEvent | None) -> str:
     if event is None:
-        return "the libraries were changed and the module was not loaded anew since"
+        return ""
     before = f" from {event.from_version}" if event.from_version else ""
     return (
         f"{event.when}: {event.action} of {event.package}{before} to {event.to_version}"
     )
+
+
+def _why(snapshot: Snapshot, library: DriverVersion | None) -> str:
+    path = _foreign_libcuda(snapshot, library)
+    if path is not None:
+        return f"NVML fits the module; the libcuda the loader takes, {path}, does not"
+    return "the libraries were changed and the module was not loaded anew since"
+
+
+def _foreign_libcuda(snapshot: Snapshot, library: DriverVersion | None) -> str | None:
+    """The path of a libcuda that does not belong to a driver which is whole."""
+    driver, libcuda = snapshot.driver, snapshot.driver.libcuda
+    if driver.nvml_code != 0 or library is None or libcuda is None:
+        return None
+    return libcuda.path
 
 
 def _event_evidence(event: PackageEvent | None) -> Iterator[Evidence]:
@@ -139,6 +156,10 @@ def _fixes(snapshot: Snapshot, library: DriverVersion | None) -> Iterator[Fix]:
             commands=("sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml",),
             verify="nvidia-smi",
         )
+        return
+    foreign = _foreign_libcuda(snapshot, library)
+    if foreign is not None:
+        yield _drop_libcuda(snapshot, foreign)
         return
     on_disk = snapshot.driver.modules_on_disk
     if library is not None and on_disk is not None and library not in on_disk:
@@ -160,6 +181,25 @@ def _fixes(snapshot: Snapshot, library: DriverVersion | None) -> Iterator[Fix]:
             "sudo modprobe -r nvidia_drm nvidia_modeset nvidia_uvm nvidia",
             "sudo modprobe nvidia",
         ),
-        why="or reload the modules, once no process and no desktop uses the GPU",
+        why="reload the modules, once no process and no desktop uses the GPU",
         verify="nvidia-smi",
+    )
+
+
+def _drop_libcuda(snapshot: Snapshot, path: str) -> Fix:
+    verify = fixes.check_command(snapshot.target)
+    folder = posixpath.dirname(path)
+    value = snapshot.env_vars.get("LD_LIBRARY_PATH", "")
+    if folder in (entry.rstrip("/") for entry in value.split(":")):
+        return Fix(
+            effort="environment",
+            commands=(fixes.without_folders(value, [folder]),),
+            why=f"take {folder} out of LD_LIBRARY_PATH, here and where it is set",
+            verify=verify,
+        )
+    return Fix(
+        effort="host-root",
+        commands=(*fixes.package_of(snapshot, path), "sudo ldconfig"),
+        why=f"remove what put {path} there; after an update of the driver, restart",
+        verify=verify,
     )

@@ -102,7 +102,8 @@ def _is_other_version(snapshot: Snapshot) -> bool:
 
 def _detail(snapshot: Snapshot) -> str:
     switches = [d for d in snapshot.pci or () if d.kind == "nvswitch"]
-    found = f"{len(switches)} NVSwitch devices on the bus; " if switches else ""
+    plural = "s" if len(switches) > 1 else ""
+    found = f"{len(switches)} NVSwitch device{plural} on the bus; " if switches else ""
     return f"{found}its version must be exactly the driver's"
 
 

@@ -71,10 +71,11 @@ def _problem(
     meaning = known.meaning.rstrip(".") if known else "it answers with an error"
     meaning = meaning[:1].lower() + meaning[1:]
     works = state.cuda_works(snapshot) and gpu is not None
-    name = gpu.name if gpu and gpu.name else "the GPU"
+    index = f"GPU {gpu.index}" if gpu else "a GPU"
+    name = gpu.name if gpu and gpu.name else index
     where = f" at {gpu.pci_address}" if gpu and gpu.pci_address else ""
     return Problem(
-        subject=f"GPU {gpu.index}" if gpu else "driver",
+        subject=index if gpu else "driver",
         message=f"{name}{where} is not usable: {meaning} (NVML {code})",
         detail=_log(snapshot),
         evidence=(

@@ -81,7 +81,7 @@ def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
 def _refused(snapshot: Snapshot) -> DeviceNode | None:
     """The first needed node, or else GPU's node, that does not open."""
     nodes = [n for n in snapshot.device_nodes or () if n.exists]
-    needed = [n for n in nodes if n.path in _NEEDED]
+    needed = [n for path in _NEEDED for n in nodes if n.path == path]
     gpus = [n for n in nodes if n.path.removeprefix("/dev/nvidia").isdigit()]
     for group in (needed, gpus):
         refused = [n for n in group if _is_refused(n)]

@@ -86,6 +86,6 @@ def _fixes(snapshot: Snapshot, gpu: Gpu) -> Iterator[Fix]:
     yield Fix(
         effort="host-root",
         commands=(f"{smi} -i {gpu.index} -mig 0",),
-        why="or turn MIG off, once no process uses the GPU",
+        why="turn MIG off, once no process uses the GPU",
         verify=verify,
     )

@@ -2,8 +2,9 @@
 
 What it checks
 --------------
-cuInit's answer. Codes with a known meaning on their own (34, 100, 802, 803, 804, 999)
-belong to other rules; this one names the rest from the table of CUDA's error codes.
+cuInit's answer. Codes with a meaning of their own (34, 100, 802, 803, 804) belong to
+other rules, and the unknown error 999 is taken over by a rule that knows its reason;
+this one names the rest from the table of CUDA's error codes.
 
 Why it matters
 --------------
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from fwdoctor.model.snapshot import Snapshot
 
 _KNOWN_ELSEWHERE = (
-    0,
+    0,  # success
     state.CUDA_STUB,
     state.CUDA_NO_DEVICE,
     state.CUDA_SYSTEM_NOT_READY,
@@ -55,7 +56,12 @@ _KNOWN_ELSEWHERE = (
 def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
     """Any other answer of cuInit."""
     code = state.init_code(snapshot)
-    if code is None or code in _KNOWN_ELSEWHERE or not state.has_gpu_to_use(snapshot):
+    is_orphan = code == state.CUDA_DRIVER_MISMATCH and state.has_own_driver_kind(
+        snapshot
+    )  # FW105 leaves WSL and Jetson alone
+    if code is None or (code in _KNOWN_ELSEWHERE and not is_orphan):
+        return
+    if not state.has_gpu_to_use(snapshot):
         return
     known = matrices.find_code("cuda-driver", code)
     name = f", {known.name}" if known else ""

@@ -66,5 +66,5 @@ def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
                 "driver_version", driver, snapshot.driver.version_source or ""
             ),
         ),
-        fix=(fixes.driver_upgrade(snapshot, matrices, driver),),
+        fix=(fixes.driver_upgrade(snapshot, matrices, None),),
     )

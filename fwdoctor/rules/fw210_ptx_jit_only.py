@@ -36,6 +36,12 @@ if TYPE_CHECKING:
     from fwdoctor.matrices.load import Matrices
     from fwdoctor.model.snapshot import Snapshot
 
+_DETAIL = {
+    True: "the first start takes minutes, later ones use the cache",
+    None: "if kernels fail with CUDA_ERROR_UNSUPPORTED_PTX_VERSION, the driver is too"
+    " old for them",
+}
+
 
 @rule(
     "FW210",
@@ -64,7 +70,7 @@ def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
                     subject=product,
                     message=f"{product} has no ready code for compute capability {cc};"
                     f" {verdict.reason}",
-                    detail="the first start takes minutes, later ones use the cache",
+                    detail=_DETAIL[verdict.ok],
                     evidence=(
                         Evidence(
                             fact=f"{name} targets",

@@ -64,7 +64,7 @@ def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
                 commands=("conda create -n tensorflow defaults::tensorflow-gpu",),
                 why="a conda package with CUDA code for aarch64",
             ),
-            Fix(effort="ask", why="or NVIDIA's TensorFlow container from NGC"),
+            Fix(effort="ask", why="NVIDIA's TensorFlow container from NGC"),
         ),
         blocks=("tensorflow",),
     )

@@ -74,7 +74,7 @@ def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
                     f"echo {_FOLDER} | sudo tee /etc/ld.so.conf.d/ld.wsl.conf",
                     "sudo ldconfig",
                 ),
-                why="or tell the loader for good",
+                why="tell the loader for good",
                 verify=fixes.check_command(snapshot.target),
             ),
         ),
