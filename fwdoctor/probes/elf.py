@@ -7,6 +7,8 @@ the rest and is the tests' second opinion.
 
 from __future__ import annotations
 
+import os
+import stat
 import struct
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
@@ -44,7 +46,7 @@ class NotElfError(ValueError):
 
 def read_elf(source: Source, path: str) -> ElfFacts:
     """Facts of the object at `path`; raises OSError, or NotElfError for garbage."""
-    with open(source.real_path(path), "rb") as stream:
+    with open_object(source, path) as stream:
         ident = stream.read(64)
         if len(ident) < 52:
             raise NotElfError("file too short")
@@ -56,6 +58,14 @@ def read_elf(source: Source, path: str) -> ElfFacts:
             return _read_unusual(stream, path)
         except (struct.error, ValueError, OverflowError) as error:
             raise NotElfError(f"damaged ELF object: {error}") from error
+
+
+def open_object(source: Source, path: str) -> IO[bytes]:
+    """The file, opened; a pipe or device is refused, it could block for ever."""
+    real = source.real_path(path)
+    if not stat.S_ISREG(os.stat(real).st_mode):
+        raise NotElfError("not a regular file")
+    return open(real, "rb")
 
 
 def _read_plain(stream: IO[bytes], path: str) -> ElfFacts:
@@ -144,7 +154,7 @@ def _text_at(stream: IO[bytes], offset: int) -> str:
         if not more:
             break
         text += more
-    return text.partition(b"\0")[0].decode("utf-8", "surrogateescape")
+    return text.partition(b"\0")[0].decode("utf-8", "replace")
 
 
 def _split_path(text: str | None) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ from fwdoctor.probes.tensorflow_files import read_tensorflow
 from fwdoctor.probes.torch_files import read_torch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from fwdoctor.model.snapshot import Framework
     from fwdoctor.probes.interpreter import Interpreter
@@ -86,15 +86,19 @@ def read_environment(
         tensorflow=read_tensorflow(source, folders, packages),
     )
     if is_target:
-        return _look_closer(source, interpreter, environment, cwd)
+        return _look_closer(source, interpreter, folders, environment, cwd=cwd)
     return environment
 
 
 def _look_closer(
-    source: Source, interpreter: Interpreter, environment: Environment, cwd: str
+    source: Source,
+    interpreter: Interpreter,
+    folders: Sequence[str],
+    environment: Environment,
+    *,
+    cwd: str,
 ) -> Environment:
     """What only the target is worth: lost and clashing files, the loader's answers."""
-    folders = find_site_folders(source, interpreter)
     records = read_records(source, environment.packages or ())
 
     def resolved(framework: Framework | None) -> Framework | None:

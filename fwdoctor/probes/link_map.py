@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from fwdoctor.probes.source import Source
 
+_CLOSED = "permission denied"  # the loader passes over such a copy
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
@@ -80,7 +82,7 @@ class LinkMap:
             self.program = None
 
     def open_path(
-        self, path: str, *, via: str, loader: Loaded | None = None
+        self, path: str, *, via: str
     ) -> tuple[Loaded | None, tuple[Request, ...]]:
         """Do as dlopen of a path; with it, the requests of everything it needs.
 
@@ -93,7 +95,7 @@ class LinkMap:
         known = self.loaded.get(facts.soname or posixpath.basename(path))
         if known is not None and known.path == path:
             return known, ()
-        return self._open(Loaded(facts=facts, via=via, loader=loader or self.program))
+        return self._open(Loaded(facts=facts, via=via, loader=self.program))
 
     def open_name(
         self, soname: str, loader: Loaded
@@ -140,6 +142,8 @@ class LinkMap:
     def _search(self, soname: str, asking: Loaded) -> Request:
         for path, via in self._candidates(soname, asking):
             facts = self._read(path)
+            if facts == _CLOSED:
+                continue
             if isinstance(facts, str):
                 failure = f"{path}: {facts}"
                 return Request(soname=soname, needed_by=asking.name, failure=failure)
@@ -155,6 +159,8 @@ class LinkMap:
                 self._facts[path] = read_elf(self.source, path)
             except NotElfError as error:
                 self._facts[path] = str(error)
+            except PermissionError:
+                self._facts[path] = _CLOSED
             except OSError as error:
                 self._facts[path] = error.strerror or str(error)
         return self._facts[path]

@@ -45,9 +45,8 @@ def resolve_framework(
 ) -> tuple[ResolvedLibrary, ...] | None:
     """Every NVIDIA soname the framework asks for and where it would come from.
 
-    A library of the framework itself is listed when it is missing or damaged.
-
-    None when it is no CUDA build or not one whose loading can be followed.
+    A library of the framework itself is listed when it is missing or damaged. The
+    answer is None for a build without CUDA, or one whose loading cannot be followed.
     """
     if framework.kind != "cuda" or framework.path is None:
         return None

@@ -184,7 +184,7 @@ def _folder_packages(
 ) -> Iterator[Package]:
     for entry in source.list_dir(folder):
         stem, dot, ending = entry.rpartition(".")
-        if not dot or ending not in ("dist-info", "egg-info"):
+        if not dot or ending not in ("dist-info", "egg-info") or not stem.isascii():
             continue
         if is_light and not _is_wanted(normalise_name(stem.partition("-")[0])):
             continue

@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING, Literal
 
 from fwdoctor.model.snapshot import Framework
-from fwdoctor.probes.elf import find_section
+from fwdoctor.probes.elf import find_section, open_object
 from fwdoctor.versions import ComputeCapability, CudaVersion
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ def split_targets(names: Iterable[str]) -> tuple[Capabilities, Capabilities]:
 
 def _find_arch_flags(source: Source, path: str) -> str | None:
     try:
-        with open(source.real_path(path), "rb") as stream:
+        with open_object(source, path) as stream:
             section = find_section(stream, b".rodata")
             if section is None:
                 return None

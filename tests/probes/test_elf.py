@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -106,6 +107,13 @@ def test_section_offset(tmp_path: Path) -> None:
             section["sh_size"],
         )
         assert find_section(stream, b".none") is None
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_a_pipe_is_not_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "libx.so")
+    with pytest.raises(NotElfError, match="not a regular file"):
+        read_elf(live_source(), str(tmp_path / "libx.so"))
 
 
 @pytest.mark.parametrize("content", [b"", b"\x7fELF", b"/* GNU ld script */\n" * 9])
