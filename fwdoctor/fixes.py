@@ -333,6 +333,18 @@ def remove_packages(snapshot: Snapshot, names: Iterable[str]) -> tuple[str, ...]
     return (f"{words} {joined}",)
 
 
+def package_of(snapshot: Snapshot, path: str) -> tuple[str, ...]:
+    """The command that names the system package which owns a file."""
+    command = {
+        "ubuntu": "dpkg -S",
+        "debian": "dpkg -S",
+        "dnf": "rpm -qf",
+        "suse": "rpm -qf",
+        "arch": "pacman -Qo",
+    }.get(_family(snapshot) or "")
+    return (f"{command} {_quote(path)}",) if command else ()
+
+
 def without_folders(value: str, unwanted: Iterable[str]) -> str:
     """A shell line that sets LD_LIBRARY_PATH to `value` less some folders."""
     dropped = {folder.rstrip("/") for folder in unwanted}

@@ -16,9 +16,9 @@ that run unattended do this overnight.
 How to fix
 ----------
 Where NVML fits the module and only libcuda does not, a second libcuda is in the way:
-remove it. Otherwise restart the machine. Where that has to wait, the modules can be reloaded once no process
-uses the GPU. In a container the libraries come from the host: restart the container
-after the host.
+remove it. Otherwise restart the machine; where that has to wait, the modules can be
+reloaded once no process uses the GPU. In a container the libraries come from the host:
+restart the container after the host.
 
 References
 ----------
@@ -148,6 +148,10 @@ def _event_evidence(event: PackageEvent | None) -> Iterator[Evidence]:
 
 
 def _fixes(snapshot: Snapshot, library: DriverVersion | None) -> Iterator[Fix]:
+    foreign = _foreign_libcuda(snapshot, library)
+    if foreign is not None:
+        yield _drop_libcuda(snapshot, foreign)
+        return
     if state.is_in_container(snapshot):
         yield Fix(
             effort="reboot",
@@ -156,10 +160,6 @@ def _fixes(snapshot: Snapshot, library: DriverVersion | None) -> Iterator[Fix]:
             commands=("sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml",),
             verify="nvidia-smi",
         )
-        return
-    foreign = _foreign_libcuda(snapshot, library)
-    if foreign is not None:
-        yield _drop_libcuda(snapshot, foreign)
         return
     on_disk = snapshot.driver.modules_on_disk
     if library is not None and on_disk is not None and library not in on_disk:
