@@ -34,7 +34,7 @@ _WIDEST_WRAP = 250
 _MOST_WRAPPED_LINES = 8
 # The start of a log line, so surely not the rest of the line before.
 _LINE_START = re.compile(
-    r"\d{4}-\d\d-\d\d[ T]|[IWEF](?:\d{4})? |[\[(]?\d\d:\d\d:\d\d|[-*#|+]"
+    r"\d{4}-\d\d-\d\d[ T]|[IWEF](?:\d{4})? |[\[(]?\d\d:\d\d:\d\d|[-*#+] |\|"
 )
 
 _WORD = re.compile(r"[A-Za-z_]{3,}")
@@ -83,6 +83,18 @@ class _View(NamedTuple):
 
     def piece_at(self, offset: int) -> int:
         return bisect_right(self.starts, offset) - 1
+
+    def spans_pieces(self, found: _Found) -> bool:
+        return self.piece_at(found.start) != self.piece_at(found.end - 1)
+
+
+class _Found(NamedTuple):
+    """Where a message stands; without `matches`, how far there is none."""
+
+    start: int
+    end: int
+    captures: tuple[tuple[str, str], ...] = ()
+    matches: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,40 +154,38 @@ class Catalogue:
     ) -> Iterator[MessageMatch]:
         text = lower if entry.ignore_case else view.text
         literal = entry.literal.lower() if entry.ignore_case else entry.literal
-        offset, tried, reported, end = text.find(literal), 0, 0, 0
+        tried, reported, floor = 0, 0, 0
+        offset = text.find(literal)
         while offset >= 0 and tried < _MOST_TRIED and reported < _MOST_PER_ENTRY:
             tried += 1
-            found = self._try_pattern(entry, view, (offset, offset + len(literal)), end)
-            end = max(end, offset + len(literal))
-            if found is not None:
-                start, end, captures = found
-                # In a view of joined lines only what needed joining is new.
-                if not view.joined or view.piece_at(start) != view.piece_at(end - 1):
-                    reported += 1
-                    yield _message_match(entry, view, (start, end), captures)
-            offset = text.find(literal, end)
+            found = self._found_at(entry, view, (offset, offset + len(literal)), floor)
+            floor = found.end
+            # In a view of joined lines only what needed joining is new.
+            if found.matches and (not view.joined or view.spans_pieces(found)):
+                reported += 1
+                yield _message_match(entry, view, found)
+            offset = text.find(literal, floor)
 
-    def _try_pattern(
+    def _found_at(
         self, entry: MessageEntry, view: _View, literal: tuple[int, int], floor: int
-    ) -> tuple[int, int, tuple[tuple[str, str], ...]] | None:
-        """Where the message starts and ends around its literal, and its captures.
-
-        `floor` is where the message before it in the text ended.
-        """
+    ) -> _Found:
+        """The message around a literal; `floor` is where the last one ended."""
         start, end = literal
         if entry.pattern is None:
-            return start, end, ()
+            return _Found(start, end)
         first, last = _window(view, start, end, entry.lines)
         found = self._pattern(entry).search(view.text, max(first, floor), last)
         if found is None:
-            return None
+            # What begins well before the end of the window has been tried with this.
+            tried = last - _WINDOW_CHARACTERS // 2 if entry.lines == 1 else end
+            return _Found(start, max(end, tried), matches=False)
         groups = found.groupdict()
         captures = tuple(
             (fact, groups[group].strip())
             for group, fact in entry.captures
             if groups[group]
         )
-        return min(start, found.start()), max(end, found.end()), captures
+        return _Found(min(start, found.start()), max(end, found.end()), captures)
 
     def _pattern(self, entry: MessageEntry) -> re.Pattern[str]:
         compiled = self._compiled.get(entry.id)
@@ -202,7 +212,7 @@ def load_catalogue(directory: Path) -> Catalogue:
     return Catalogue(tuple(entries))
 
 
-def _read_records(path: Path) -> list[dict[str, Any]]:
+def _read_records(path: Path) -> list[Any]:
     try:
         records = json.loads(path.read_text(encoding="utf-8"))["messages"]
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -212,7 +222,7 @@ def _read_records(path: Path) -> list[dict[str, Any]]:
     return records
 
 
-def _entry(record: dict[str, Any], path: Path) -> MessageEntry:
+def _entry(record: Any, path: Path) -> MessageEntry:
     try:
         return MessageEntry(
             id=record["id"],
@@ -294,7 +304,7 @@ def _joined_view(lines: list[str], runs: Iterable[range], glue: str) -> _View:
     for run in runs:
         for index in run:
             end = "\n" if index == run[-1] else glue
-            part = lines[index].strip() + end
+            part = (lines[index].strip() if glue else lines[index]) + end
             starts.append(offset)
             numbers.append(index + 1)
             parts.append(part)
@@ -302,17 +312,12 @@ def _joined_view(lines: list[str], runs: Iterable[range], glue: str) -> _View:
     return _View("".join(parts), tuple(starts), tuple(numbers), joined=True)
 
 
-def _message_match(
-    entry: MessageEntry,
-    view: _View,
-    span: tuple[int, int],
-    captures: tuple[tuple[str, str], ...],
-) -> MessageMatch:
+def _message_match(entry: MessageEntry, view: _View, found: _Found) -> MessageMatch:
     return MessageMatch(
         id=entry.id,
-        line=view.line_numbers[view.piece_at(span[0])],
-        text=_excerpt(view, *span),
-        captures=captures + entry.facts,
+        line=view.line_numbers[view.piece_at(found.start)],
+        text=_excerpt(view, found.start, found.end),
+        captures=found.captures + entry.facts,
     )
 
 

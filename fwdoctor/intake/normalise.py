@@ -41,7 +41,8 @@ _MOST_STRAY_NULS = 0.02
 _MOST_ROUNDS = 4  # how deep quoting or escaping may be nested; a bound on the work
 
 _ESCAPE_SEQUENCE = re.compile(
-    r"\x1b(?:\[[0-9;?]{0,32}[ -/]?[@-~]|\][^\x07\x1b\n]{0,256}(?:\x07|\x1b\\)?|[@-Z\\^_])"
+    r"\x1b(?:\[[0-9;?]{0,32}[ -/]?[@-~]"
+    r"|\][^\x07\x1b\n]{0,256}(?:\x07|\x1b\\)?|[@-Z\\^_])"
 )
 # The same sequences after a copy that lost the escape character: `[0;32mOK[0m`.
 _BARE_COLOUR = re.compile(r"\[(?:\d{1,3};){0,4}\d{1,3}m")
@@ -195,7 +196,7 @@ def _without_entities(text: str) -> str:
 
 
 def _without_prefixes(text: str) -> str:
-    """Quote marks, then process and host prefixes, in whatever order they are nested."""
+    """Quote marks, process and host prefixes, in whatever order they are nested."""
     for _ in range(_MOST_ROUNDS):
         bare = _QUOTE_MARKS.sub("", text) if ">" in text else text
         bare = _PREFIXES.sub("", bare)

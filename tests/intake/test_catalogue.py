@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import html
+import importlib
 import json
 import re
+import sys
 import textwrap
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +21,10 @@ from fwdoctor.errors import MatrixError
 from fwdoctor.intake.catalogue import Catalogue, MessageEntry, load_catalogue
 from fwdoctor.intake.normalise import normalise
 
-try:  # the private parser of the standard library moved in 3.11
-    from re import _parser as sre_parse
-except ImportError:  # pragma: no cover
-    import sre_parse  # type: ignore[no-redef]
+# The parser of regular expressions, private to the standard library.
+sre_parse: Any = importlib.import_module(
+    "re._parser" if sys.version_info >= (3, 11) else "sre_parse"
+)
 
 ROOT = Path(__file__).parents[2]
 MESSAGES = ROOT / "matrices" / "messages"
@@ -105,14 +108,14 @@ def test_counter_examples_are_not_found(
 
 
 def wrapped(text: str, glue: str) -> str:
-    """The text broken at about 80 columns: at a blank (mail), or anywhere (terminal)."""
+    """The text broken near column 80: at a blank (mail), or anywhere (terminal)."""
     rest = re.sub(r"[ \t]+", " ", text.replace("\n", " "))
     if glue == " ":
         return textwrap.fill(rest, 78, break_long_words=False, break_on_hyphens=False)
     return "\n".join(rest[start : start + 80] for start in range(0, len(rest), 80))
 
 
-MUTILATIONS = {
+MUTILATIONS: dict[str, Callable[[str], str]] = {
     "quoted": lambda t: "> " + t.replace("\n", "\n> "),
     "quoted twice": lambda t: "> > " + t.replace("\n", "\n> > "),
     "html": lambda t: "<pre><code>" + html.escape(t) + "</code></pre>",
@@ -171,7 +174,7 @@ Token = tuple[Any, Any]
 
 
 def repeats(tokens: list[Token]) -> list[tuple[Token, int]]:
-    """Every wide repeat of a parsed pattern with the number of wide repeats around it."""
+    """The wide repeats of a parsed pattern, each with how many are around it."""
     found: list[tuple[Token, int]] = []
 
     def walk(items: Any, depth: int) -> None:
@@ -218,6 +221,13 @@ def wildcards(pattern: str) -> int:
         for token, _ in repeats(list(sre_parse.parse(pattern)))
         for item in token[1][2]
     )
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_pattern_is_not_bound_to_the_ends_of_a_line(pattern: str) -> None:
+    tokens = str(sre_parse.parse(pattern))
+    assert "AT_BEGINNING" not in tokens
+    assert "AT_END" not in tokens
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
