@@ -330,6 +330,7 @@ def _variant(row: _Record) -> Variant:
         python=row.texts("python"),
         compute_capabilities=row.parsed_list("compute_capabilities", _capability),
         ptx=row.parsed_list("ptx", _capability),
+        kernel_ptx=row.parsed_list("generated_kernel_ptx", _capability) or None,
         nvidia_pins=row.mapping("nvidia_pins"),
         build=row.get("build", str),
     )
@@ -365,9 +366,6 @@ def _release(measured: _Record) -> Release:
         variants=tuple(_variant(row) for row in record.rows("variants")),
         conda=tuple(_variant(row) for row in record.rows("conda")),
         runpath_lacks=record.inner("loader").texts("runpath_lacks"),
-        kernel_ptx=record.parsed_list("kernel_ptx", _capability)
-        if record.get("kernel_ptx", list) is not None
-        else None,
     )
 
 

@@ -25,6 +25,9 @@ class Variant:
     python: tuple[str, ...] = ()  # "3.12"
     compute_capabilities: tuple[ComputeCapability, ...] = ()  # SASS
     ptx: tuple[ComputeCapability, ...] = ()
+    # PTX of the kernels that decide what newer GPUs can run, where it was measured
+    # apart from the build record's:
+    kernel_ptx: tuple[ComputeCapability, ...] | None = None
     nvidia_pins: Mapping[str, str] = field(default_factory=dict)
     build: str | None = None  # conda build string pattern
 
@@ -51,9 +54,12 @@ class Release:
     conda: tuple[Variant, ...] = ()
     # folders of NVIDIA wheels its own library search does not reach (measured):
     runpath_lacks: tuple[str, ...] = ()
-    # PTX of the kernels that decide what newer GPUs can run, where it differs from the
-    # build record's; None: not measured.
-    kernel_ptx: tuple[ComputeCapability, ...] | None = None
+
+    @property
+    def kernel_ptx(self) -> tuple[ComputeCapability, ...] | None:
+        """Measured PTX of the kernels in the main build; None: not measured."""
+        measured = (v.kernel_ptx for v in self.variants if v.package == self.framework)
+        return next((ptx for ptx in measured if ptx is not None), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -106,4 +106,4 @@ def _fixes(snapshot: Snapshot) -> Iterator[Fix]:
     else:
         why = "end the programs that use the GPU, then load nvidia_uvm anew"
         yield fixes.reload_module("nvidia_uvm", why)
-    yield fixes.reboot("or restart, if the module is in use")
+    yield fixes.reboot("restart, if the module is in use")

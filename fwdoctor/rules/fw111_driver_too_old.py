@@ -5,7 +5,8 @@ What it checks
 The CUDA version the installed PyTorch or TensorFlow was built for, against the driver.
 From CUDA 11 on a build of a major version starts on every driver of that major
 (minor-version compatibility): a CUDA 12.8 build runs on a driver that speaks CUDA 12.2,
-and no finding is made. A driver newer than the build is always fine.
+and no finding is made. A driver newer than the build is always fine. A framework that
+was seen using the GPU only gets a warning.
 
 Why it matters
 --------------
@@ -30,6 +31,7 @@ from typing import TYPE_CHECKING
 
 from fwdoctor import compat, fixes, presence
 from fwdoctor.model.finding import Evidence, Problem
+from fwdoctor.rules import driver_state as state
 from fwdoctor.rules.registry import rule
 from fwdoctor.solve.remedy import working_builds
 
@@ -49,6 +51,8 @@ if TYPE_CHECKING:
 )
 def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
     """Each framework's CUDA version against the driver."""
+    if not state.has_gpu_to_use(snapshot):
+        return
     for name, framework in presence.frameworks(snapshot.target).items():
         if framework.kind == "cuda" and framework.cuda is not None:
             yield from _check_one(name, framework, snapshot, matrices)
@@ -67,13 +71,15 @@ def _check_one(
     if verdict.ok is not False:
         return
     least = compat.least_driver(framework.cuda, matrices, os_name=os_name)
-    product = f"{framework.package or name} {framework.version}"
+    product = presence.product_name(name, framework)
     spoken = f"; this driver speaks CUDA {speaks}" if speaks else ""
+    works = presence.is_observed_working(framework) or framework.gpu_available is True
+    seen = "; yet it was seen using the GPU" if works else ""
     yield Problem(
         subject=product,
         message=f"driver {driver} is too old for {product},"
         f" built for CUDA {framework.cuda}",
-        detail=f"{verdict.reason}{spoken}",
+        detail=f"{verdict.reason}{spoken}{seen}",
         evidence=(
             Evidence(
                 fact="driver_version",
@@ -90,5 +96,6 @@ def _check_one(
             *working_builds(snapshot, matrices, name),
             fixes.driver_upgrade(snapshot, matrices, least),
         ),
-        blocks=(name,),  # type: ignore[arg-type]  # frameworks() keys are these words
+        severity="warning" if works else None,
+        blocks=() if works else (name,),  # type: ignore[arg-type]  # frameworks() keys are these words
     )

@@ -145,7 +145,7 @@ def _fit(
             cc,
             matrices,
             sass=variant.compute_capabilities,
-            ptx=variant.ptx if release.kernel_ptx is None else release.kernel_ptx,
+            ptx=variant.ptx if variant.kernel_ptx is None else variant.kernel_ptx,
             build_cuda=variant.cuda,
             driver_cuda=machine.driver_cuda,
         )
