@@ -16,6 +16,7 @@ import time
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from http import HTTPStatus
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urldefrag, urljoin
@@ -91,7 +92,7 @@ def fetch(
         except HTTPError as error:
             if error.code not in RETRYABLE_STATUS or attempt + 1 == ATTEMPTS:
                 raise _unreadable(url, f"HTTP status {error.code}") from error
-        except (URLError, OSError) as error:
+        except (URLError, OSError, HTTPException) as error:
             if attempt + 1 == ATTEMPTS:
                 raise _unreadable(url, str(error)) from error
         time.sleep(2.0**attempt)

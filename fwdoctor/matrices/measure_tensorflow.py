@@ -52,6 +52,8 @@ SIBLINGS = (
     "tensorflow-rocm",
 )
 MAJOR_DIGITS = 2
+# Stub wheels of `tensorflow` say nothing of NumPy; what they install does.
+BUILDS_ASKED = frozenset({MAIN_PACKAGE, "tensorflow-intel"})
 BUILD_INFO = r"(?:.*/)?tensorflow(?:_core)?/python/platform/build_info\.py"
 SYMBOL_LIBRARIES = (
     r"(?:.*/)?libtensorflow_framework\.so(?:\.\d+)?",
@@ -89,11 +91,11 @@ def measure_tensorflow(
             row = _read_row(package, wheel, chosen)
             row["python"] = pythons_on(wheels[package], platform)
             rows.append(row)
-            fields = (
-                _read_facts(wheel, chosen, measurement.facts, numpy2)
-                if package == MAIN_PACKAGE
-                else []
-            )
+            fields = []
+            if package in BUILDS_ASKED:
+                fields += _read_numpy2(wheel, chosen, numpy2)
+            if package == MAIN_PACKAGE and platform == LINUX:
+                fields += _read_requirements(wheel, measurement.facts)
             measurement.add_wheel(chosen, row, fields)
     measurement.close(
         f"PyPI wheels of {MAIN_PACKAGE} {version} and siblings, newest Python of each"
@@ -150,28 +152,32 @@ def _read_row(package: str, wheel: RemoteWheel, chosen: WheelName) -> Json:
     return row | describe_build(parse_build_info(wheel.read_text(member)))
 
 
-def _read_facts(
-    wheel: RemoteWheel, chosen: WheelName, facts: Json, numpy2: dict[str, bool]
+def _read_numpy2(
+    wheel: RemoteWheel, chosen: WheelName, numpy2: dict[str, bool]
 ) -> list[str]:
-    """Add the facts this platform's wheel is asked for; return their field names."""
-    fields = []
+    """Note whether this platform's build knows NumPy 2; return the fields noted."""
     system = chosen.platform.split("-", maxsplit=1)[0]
-    if system not in numpy2 and chosen.platform in (LINUX, WINDOWS):
-        numpy = _is_numpy2(wheel)
-        if numpy is not None:
-            numpy2[system] = numpy
-            fields.append(f"numpy.numpy2.{system}")
-    if chosen.platform == LINUX:
-        base, extras = split_extras(_requirements(wheel))
-        facts["glibc_min"] = glibc_floor(wheel, SYMBOL_LIBRARIES)
-        facts["requires"] = specs_by_name(base)
-        facts["extras"] = gpu_extras(extras)
-        facts["numpy_spec"] = spec_of(base, "numpy")
-        fields += ["glibc_min", "requires", "extras", "numpy.spec"]
-        keras = _keras(facts["requires"])
-        if keras:
-            facts["companions"] = {"keras": keras}
-            fields.append("companions.keras")
+    if system in numpy2 or chosen.platform not in (LINUX, WINDOWS):
+        return []
+    answer = _is_numpy2(wheel)
+    if answer is None:
+        return []
+    numpy2[system] = answer
+    return [f"numpy.numpy2.{system}"]
+
+
+def _read_requirements(wheel: RemoteWheel, facts: Json) -> list[str]:
+    """Add what the Linux wheel asks for; return the fields added."""
+    base, extras = split_extras(_requirements(wheel))
+    facts["glibc_min"] = glibc_floor(wheel, SYMBOL_LIBRARIES)
+    facts["requires"] = specs_by_name(base)
+    facts["extras"] = gpu_extras(extras)
+    facts["numpy_spec"] = spec_of(base, "numpy")
+    fields = ["glibc_min", "requires", "extras", "numpy.spec"]
+    keras = _keras(facts["requires"])
+    if keras:
+        facts["companions"] = {"keras": keras}
+        fields.append("companions.keras")
     return fields
 
 

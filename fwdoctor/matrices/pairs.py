@@ -30,20 +30,21 @@ EXTRA = "and-cuda"
 YEARS = 3
 # Wheels of these names unpack into one folder whatever CUDA major they are for.
 SHARED_FOLDERS = ("nvidia-cudnn", "nvidia-nccl", "nvidia-nvshmem", "nvidia-cusparselt")
+JUDGED_BY = ("cudnn", "nccl")
+# Packages whose version begins with that of their CUDA toolkit.
+FOLLOW_THE_TOOLKIT = ("nvidia-cuda-runtime", "nvidia-cuda-nvrtc", "nvidia-nvjitlink")
 UV_PLATFORM = "x86_64-manylinux_2_28"
 RESOLVE_TIMEOUT_S = 180.0
-SOURCES = [
-    {
-        "confidence": "measured",
-        "fields": ["records"],
-        "source": "uv pip compile over PyPI, wheels only, Linux x86_64, glibc 2.28",
-    },
-    {
-        "confidence": "inferred",
-        "fields": ["records"],
-        "source": "the measured pins in torch/ and tensorflow/",
-    },
-]
+INFERRED = {
+    "confidence": "inferred",
+    "fields": ["records"],
+    "source": "the pins in torch/ and tensorflow/",
+}
+RESOLVED = {
+    "confidence": "measured",
+    "fields": ["records"],
+    "source": "uv pip compile over PyPI, wheels only, Linux x86_64, glibc 2.28",
+}
 _CUDA_SUFFIX = re.compile(r"-cu\d+$")
 _REQUIREMENT = re.compile(r"^([A-Za-z0-9][\w.-]*)==(\S+)", re.MULTILINE)
 _NETWORK_FAILURE = re.compile(
@@ -81,6 +82,57 @@ def refresh_pairs(matrices: Path, *, today: str, say: Callable[[str], None]) -> 
             if resolved is not None:
                 records[key] = {**resolved, "retrieved": today}
                 _write(path, records.values())
+
+
+def infer_index_pairs(matrices: Path, *, today: str) -> None:
+    """Write `pairs/pytorch-index.json`: builds of PyTorch's own index, by their pins.
+
+    Only builds whose cuDNN and NCCL pins are known are judged.
+    """
+    path = matrices / "pairs" / "pytorch-index.json"
+    known = {_key(row): row for row in (read_record(path) or {}).get("records", ())}
+    newest = date.fromisoformat(today)
+    records = {}
+    for tensorflow in _read_asked(matrices, "tensorflow", newest, EXTRA):
+        for torch in _read_asked(matrices, "torch", newest, None):
+            for row in _index_rows(matrices, torch):
+                pair = infer_pair(_with_pins(torch, row), tensorflow, EXTRA)
+                if pair is not None:
+                    pair |= {key: row[key] for key in ("index", "variant")}
+                    before = known.get(_key(pair), {})
+                    same = {**before, **pair} == before
+                    records[_key(pair)] = (
+                        before if same else {**pair, "retrieved": today}
+                    )
+    _write(path, records.values(), (INFERRED,))
+
+
+def _index_rows(matrices: Path, torch: Asked) -> list[Json]:
+    record = read_record(matrices / "torch" / f"{torch.version}.json") or {}
+    return [
+        row
+        for row in record.get("authored", {}).get("variants", ())
+        if row.get("cuda")
+        and LINUX in row["platforms"]
+        and len(row.get("nvidia_pins", ())) >= len(JUDGED_BY)
+    ]
+
+
+def _with_pins(torch: Asked, row: Json) -> Asked:
+    """Ask for the pins of one build; its CUDA minor stands for the pins not known."""
+    others = {
+        name: spec
+        for name, spec in torch.specs.items()
+        if not _CUDA_SUFFIX.search(name)
+    }
+    suffix = f"cu{row['cuda'].split('.')[0]}"
+    toolkit = {f"{name}-{suffix}": f"=={row['cuda']}.*" for name in FOLLOW_THE_TOOLKIT}
+    return Asked(
+        framework=torch.framework,
+        version=torch.version,
+        pythons=tuple(row.get("python", torch.pythons)),
+        specs={**others, **toolkit, **row["nvidia_pins"]},
+    )
 
 
 def _infer_all(matrices: Path, newest: date) -> Iterator[Json]:
@@ -224,24 +276,32 @@ def _can_agree(first: SpecifierSet, second: SpecifierSet) -> bool:
 
 
 def _key(record: Mapping[str, Any]) -> str:
-    return f"{record['torch']} {record['tensorflow']} {record['extra']}"
+    variant = record.get("variant", "")
+    return (
+        f"{record['torch']} {record['tensorflow']} {record['extra']} {variant}".strip()
+    )
 
 
-def _order(record: Mapping[str, Any]) -> tuple[Version, Version, str]:
+def _order(record: Mapping[str, Any]) -> tuple[Version, Version, str, str]:
     return (
         Version(record["torch"]),
         Version(record["tensorflow"]),
         record["extra"] or "",
+        record.get("variant", ""),
     )
 
 
-def _write(path: Path, records: Iterable[Json]) -> None:
+def _write(
+    path: Path,
+    records: Iterable[Json],
+    sources: tuple[Json, ...] = (RESOLVED, INFERRED),
+) -> None:
     lines = [
         json.dumps(item, sort_keys=True, ensure_ascii=False)
         for item in sorted(records, key=_order)
     ]
     body = ",\n    ".join(lines)
-    sources = json.dumps(SOURCES, sort_keys=True)
-    text = f'{{\n  "records": [\n    {body}\n  ],\n  "sources": {sources}\n}}\n'
+    listed = json.dumps(sources, sort_keys=True)
+    text = f'{{\n  "records": [\n    {body}\n  ],\n  "sources": {listed}\n}}\n'
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         write_text(path, text)

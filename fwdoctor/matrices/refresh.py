@@ -18,7 +18,11 @@ from packaging.version import InvalidVersion, Version
 
 from fwdoctor.errors import ExitCode, FwdoctorError, UsageError
 from fwdoctor.matrices.companions import Companion, companions_of, read_companions
-from fwdoctor.matrices.index_reader import find_index_url, read_project
+from fwdoctor.matrices.index_reader import (
+    IndexReadError,
+    find_index_url,
+    read_project,
+)
 from fwdoctor.matrices.measure_tensorflow import (
     MAIN_PACKAGE,
     SIBLINGS,
@@ -26,7 +30,7 @@ from fwdoctor.matrices.measure_tensorflow import (
 )
 from fwdoctor.matrices.measure_torch import measure_torch
 from fwdoctor.matrices.measurement import Measurement, Options
-from fwdoctor.matrices.pairs import refresh_pairs
+from fwdoctor.matrices.pairs import infer_index_pairs, refresh_pairs
 from fwdoctor.matrices.record_file import update_record
 from fwdoctor.matrices.wheel_names import parse_wheels
 
@@ -52,6 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for framework in frameworks:
             refresh(framework, versions, options.matrices, _options(options))
         if options.pairs:
+            infer_index_pairs(options.matrices, today=_today())
             refresh_pairs(options.matrices, today=_today(), say=_say)
     except FwdoctorError as error:
         _say(
@@ -77,17 +82,23 @@ def refresh(
         name: read_companions(read_project(index_url, name), framework, say=options.say)
         for name in COMPANIONS[framework]
     }
-    today = _today()
-    changed = []
+    changed: list[Path] = []
+    failed: list[str] = []
     for version in wanted:
-        measurement = _measure(framework, version, wheels, options)
+        try:
+            measurement = _measure(framework, version, wheels, options)
+        except IndexReadError as error:
+            options.say(f"{framework} {version}: {error.message}")
+            failed.append(str(version))
+            continue
         _add_companions(measurement, version, companions)
         path = matrices / framework / f"{version}.json"
-        if update_record(path, measurement, today=today):
-            changed.append(path)
-        options.say(
-            f"{framework} {version}: {'written' if path in changed else 'as before'}"
-        )
+        is_new = update_record(path, measurement, today=_today())
+        changed += [path] if is_new else []
+        options.say(f"{framework} {version}: {'written' if is_new else 'as before'}")
+    if failed:
+        names = ", ".join(failed)
+        raise IndexReadError("releases-unread", f"{framework} {names}: not measured")
     return tuple(changed)
 
 

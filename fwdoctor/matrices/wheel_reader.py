@@ -113,7 +113,12 @@ class RemoteWheel:
 
     def read_text(self, member: str) -> str:
         """Return a small member as text."""
-        return self._zip.read(member).decode("utf-8", "replace")
+        try:
+            return self._zip.read(member).decode("utf-8", "replace")
+        except (KeyError, zipfile.BadZipFile) as error:
+            raise IndexReadError(
+                "not-the-wheel-expected", f"`{self.filename}`: {member}: {error}"
+            ) from error
 
     def iter_chunks(
         self, member: str, *, overlap_bytes: int = OVERLAP_BYTES

@@ -244,29 +244,36 @@ def test_the_records_stay_small() -> None:
     assert sum(path.stat().st_size for path in PATHS) < SIZE_LIMIT_BYTES
 
 
-def pairs() -> list[Json]:
-    data = json.loads((FOLDER / "pairs" / "pypi.json").read_text("utf-8"))
+def pairs(name: str = "pypi") -> list[Json]:
+    data = json.loads((FOLDER / "pairs" / f"{name}.json").read_text("utf-8"))
     errors = [error.message for error in schema("pairs").iter_errors(data)]
     assert not errors
     found: list[Json] = data["records"]
     return found
 
 
-def test_pairs_name_known_releases_once_and_in_order() -> None:
+@pytest.mark.parametrize("name", ["pypi", "pytorch-index"])
+def test_pairs_name_known_releases_once_and_in_order(name: str) -> None:
     known = {
         name: {r["version"]: r for r in releases(name)}
         for name in ("torch", "tensorflow")
     }
     keys = []
-    for pair in pairs():
+    for pair in pairs(name):
         torch = known["torch"][pair["torch"]]
         tensorflow = known["tensorflow"][pair["tensorflow"]]
         shared = set(torch["python"]) & set(tensorflow["python"])
         assert pair["python"] == sorted(shared, key=python_key)
+        assert ("variant" in pair) is (name == "pytorch-index")
         assert pair["extra"] is None or pair["extra"] in tensorflow["extras"]
         assert bool(pair["colliding"]) is (pair["outcome"] != "clean")
         keys.append(
-            (Version(pair["torch"]), Version(pair["tensorflow"]), pair["extra"] or "")
+            (
+                Version(pair["torch"]),
+                Version(pair["tensorflow"]),
+                pair["extra"] or "",
+                pair.get("variant", ""),
+            )
         )
     assert keys == sorted(set(keys))
 
@@ -300,3 +307,24 @@ def test_pairs_resolved_by_hand(torch: str, tensorflow: str, outcome: str) -> No
         == (torch, tensorflow, "and-cuda")
     ]
     assert pair["outcome"] == outcome
+
+
+@pytest.mark.parametrize(
+    ("variant", "torch", "outcome"),
+    [
+        ("cu126", "2.14.1", "clean"),
+        ("cu126", "2.10.0", "conflict"),
+        ("cu130", "2.12.0", "clobber"),
+    ],
+)
+def test_builds_of_pytorchs_index_beside_the_newest_tensorflow(
+    variant: str, torch: str, outcome: str
+) -> None:
+    (pair,) = [
+        item
+        for item in pairs("pytorch-index")
+        if (item["torch"], item["tensorflow"], item["variant"])
+        == (torch, "2.21.0", variant)
+    ]
+    assert pair["outcome"] == outcome
+    assert pair["confidence"] == "inferred"

@@ -246,6 +246,16 @@ def test_a_version_that_is_not_published_is_a_usage_error(
     assert not (tmp_path / "torch").exists()
 
 
+def test_one_unreadable_release_does_not_stop_the_others(
+    index: Index, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = "torch-2.10.0-cp312-cp312-manylinux_2_28_x86_64.whl"
+    index.add("torch", name, _companion("torchvision"), day="2026-01-21")
+    assert run(tmp_path) == 3
+    assert "torch/version.py" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "torch").iterdir()] == ["2.9.1.json"]
+
+
 def test_a_busy_server_is_asked_again_and_a_missing_page_is_not(index: Index) -> None:
     index.failures = [503, 429]
     assert fetch(f"{index.url}/simple/torch/")[0].startswith(b"<html>")

@@ -1,4 +1,4 @@
-"""The pure parts of the refresh: names, requirements, build settings, pairs, writing."""
+"""The pure parts of the refresh: names, requirements, build settings, pairs."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from fwdoctor.matrices.measure_tensorflow import describe_build, parse_build_inf
 from fwdoctor.matrices.measure_torch import read_cuda_version
 from fwdoctor.matrices.measurement import (
     cuda_facts,
+    describe_files,
     dotted_capability,
     merge_platforms,
     row_name,
@@ -117,6 +118,28 @@ def test_wheel_names_tell_platform_python_and_floors(
 )
 def test_other_files_are_left_out(filename: str) -> None:
     assert parse_wheels([IndexFile(filename=filename, url="")]) == ()
+
+
+def test_yanks_and_later_uploads_are_told_apart() -> None:
+    names = {
+        "torch-2.10.0-cp313-cp313-macosx_11_0_arm64.whl": "2026-01-21",
+        "torch-2.10.0-2-cp313-cp313-macosx_11_0_arm64.whl": "2026-02-10",
+        "torch-2.10.0-cp313-cp313t-manylinux_2_28_x86_64.whl": "2026-01-22",
+    }
+    files = [
+        IndexFile(filename=name, url="", uploaded=f"{day}T00:00:00Z", yanked="broken")
+        for name, day in names.items()
+    ]
+    facts = describe_files("torch", Version("2.10.0"), parse_wheels(files)).facts
+    assert facts["released"] == "2026-01-21"
+    assert facts["yanked"] == "broken"
+    assert facts["reuploads"] == [
+        {"build_tag": "2", "date": "2026-02-10", "what": "new files for macos-arm64"}
+    ]
+    assert (facts["python"], facts["python_free_threaded"]) == ([], ["3.13"])
+    kept = [*files, IndexFile(filename=next(iter(names)), url="", yanked=None)]
+    facts = describe_files("torch", Version("2.10.0"), parse_wheels(kept)).facts
+    assert facts["yanked"] is None
 
 
 def test_html_pages_give_times_yanks_and_metadata() -> None:
