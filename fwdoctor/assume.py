@@ -87,9 +87,7 @@ def _gpu(snapshot: Snapshot, value: str, matrices: Matrices) -> Snapshot:
     names = [name.strip() for name in value.split(",") if name.strip()]
     gpus = tuple(_gpu_called(i, name, matrices) for i, name in enumerate(names))
     was = ", ".join(gpu.name or "?" for gpu in snapshot.gpus or ()) or None
-    return replace(
-        snapshot, gpus=gpus, assumptions=_noted(snapshot, "gpu", value, was)
-    )
+    return replace(snapshot, gpus=gpus, assumptions=_noted(snapshot, "gpu", value, was))
 
 
 def _gpu_called(index: int, name: str, matrices: Matrices) -> Gpu:

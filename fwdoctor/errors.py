@@ -28,7 +28,9 @@ class FwdoctorError(Exception):
 
     exit_code = ExitCode.INTERNAL
 
-    def __init__(self, reference: str, message: str, *, hint: str | None = None) -> None:
+    def __init__(
+        self, reference: str, message: str, *, hint: str | None = None
+    ) -> None:
         super().__init__(message)
         self.reference = reference
         self.message = message

@@ -26,7 +26,9 @@ def encode(value: Any) -> Any:
     if isinstance(value, _TEXT_TYPES):
         return str(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {name: encode(getattr(value, name)) for name in value.__dataclass_fields__}
+        return {
+            name: encode(getattr(value, name)) for name in value.__dataclass_fields__
+        }
     if isinstance(value, Mapping):
         return {key: encode(item) for key, item in value.items()}
     if isinstance(value, tuple):
@@ -124,7 +126,9 @@ def _decode_record(kind: type[Any], data: Any, where: str) -> Any:
         raise _wrong(where, data, "an object")
     hints = get_type_hints(kind)
     values = {
-        field.name: _decode(hints[field.name], data[field.name], f"{where}.{field.name}")
+        field.name: _decode(
+            hints[field.name], data[field.name], f"{where}.{field.name}"
+        )
         for field in dataclasses.fields(kind)
         if field.name in data
     }

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Literal
 
 from fwdoctor.versions import ComputeCapability, CudaVersion, DriverVersion
@@ -17,7 +16,6 @@ SCHEMA_VERSION = 1
 
 ProbeStatus = Literal["ok", "absent", "denied", "timeout", "error", "not-run"]
 Origin = Literal["live", "file", "pasted", "image"]
-_NO_TEXT: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +54,7 @@ class Host:
     tegra_release: str | None = None  # "R36 (release), REVISION: 4.0"
     is_virtual_machine: bool | None = None
     secure_boot: bool | None = None
-    compilers: Mapping[str, str] = field(default=_NO_TEXT)  # {"gcc": "12.2.0"}
+    compilers: Mapping[str, str] = field(default_factory=dict)  # {"gcc": "12.2.0"}
     tools: tuple[str, ...] = ()  # programs on PATH that a fix may use: uv, conda, apt …
     is_root: bool | None = None
 
@@ -106,6 +104,10 @@ class LibCuda:
     device_count: int | None = None
     load_error: str | None = None  # the loader's words when it does not open
     others: tuple[str, ...] = ()  # further copies found
+    # The same without CUDA_VISIBLE_DEVICES; None where that is not set.
+    unmasked_init_code: int | None = None
+    unmasked_device_count: int | None = None
+    gpus: tuple[Gpu, ...] = ()  # as CUDA numbers them: visible ones, fastest first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -355,13 +357,28 @@ class Environment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A command line met in a paste, taken apart; nothing of it is ever run."""
+
+    tool: str  # pip, uv, conda, mamba, pixi, poetry, docker, dockerfile, apt …
+    action: str = ""  # install, create, run …
+    text: str = ""  # as pasted, redacted
+    requirements: tuple[str, ...] = ()  # "torch==1.8.1+cu102", "cudatoolkit=10.2"
+    sources: tuple[str, ...] = ()  # index URLs, find-links pages, conda channels
+    image: str | None = None  # of docker run, FROM …
+    gpus: str | None = None  # --gpus all, --runtime nvidia; None: none asked for
+    offered: tuple[str, ...] | None = None  # pip: «from versions: …»
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """A known message met in a log or paste, matched by the message catalogue."""
 
     id: str
     text: str
     line: int = 0
-    captures: Mapping[str, str] = field(default=_NO_TEXT)
+    captures: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -401,8 +418,9 @@ class Snapshot:
     toolkits: tuple[Toolkit, ...] | None = None
     libraries: tuple[Library, ...] | None = None
     environments: tuple[Environment, ...] = ()
-    env_vars: Mapping[str, str] = field(default=_NO_TEXT)
+    env_vars: Mapping[str, str] = field(default_factory=dict)
     messages: tuple[Message, ...] = ()
+    commands: tuple[Command, ...] = ()  # pasted only
     smoke: tuple[SmokeResult, ...] = ()
     assumptions: tuple[Assumption, ...] = ()
     probes: tuple[ProbeReport, ...] = ()

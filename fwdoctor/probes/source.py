@@ -164,7 +164,9 @@ def _read_link(path: str) -> str | None:
         return None
 
 
-def live_source(root: str | None = None, env: Mapping[str, str] | None = None) -> Source:
+def live_source(
+    root: str | None = None, env: Mapping[str, str] | None = None
+) -> Source:
     """The running machine; `root` replaces "/" for recorded trees in tests."""
     variables = dict(os.environ if env is None else env)
     return Source(root=str(Path(root)) if root else "/", env=variables)
