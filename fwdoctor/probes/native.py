@@ -12,7 +12,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from fwdoctor.probes.runner import ProbeError
-from fwdoctor.versions import CudaVersion, DriverVersion
+from fwdoctor.versions import ComputeCapability, CudaVersion, DriverVersion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -107,6 +107,14 @@ def driver_version_of(text: str | None) -> DriverVersion | None:
 def cuda_version_of(code: int | None) -> CudaVersion | None:
     """NVIDIA's integer as a CUDA version; None for 0 and nonsense."""
     return CudaVersion.from_code(code) if code and 1000 <= code < 100_000 else None
+
+
+def capability_of(text: str | None) -> ComputeCapability | None:
+    """A compute capability, or None when `text` is none."""
+    try:
+        return ComputeCapability.parse(text) if text else None
+    except ValueError:
+        return None
 
 
 def file_version(path: str | None, stem: str) -> DriverVersion | None:

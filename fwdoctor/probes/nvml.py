@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeVar
 from fwdoctor.model.snapshot import Gpu, MigInstance
 from fwdoctor.probes.native import (
     NATIVE_TIMEOUT_S,
+    capability_of,
     cuda_version_of,
     driver_version_of,
     file_version,
@@ -27,7 +28,7 @@ from fwdoctor.probes.native import (
     start_native,
 )
 from fwdoctor.probes.runner import ProbeError
-from fwdoctor.versions import ComputeCapability, CudaVersion, DriverVersion
+from fwdoctor.versions import CudaVersion, DriverVersion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -133,7 +134,7 @@ def _gpu(answer: Mapping[str, object]) -> Gpu:
         uuid=find_text(answer, "uuid"),
         pci_address=find_text(answer, "pci_address"),
         pci_device_id=find_text(answer, "pci_device_id"),
-        compute_capability=_capability(find_text(answer, "compute_capability")),
+        compute_capability=capability_of(find_text(answer, "compute_capability")),
         memory_bytes=find_number(answer, "memory_bytes"),
         memory_used_bytes=find_number(answer, "memory_used_bytes"),
         mig_enabled=find_flag(answer, "mig_enabled"),
@@ -151,13 +152,6 @@ def _gpu(answer: Mapping[str, object]) -> Gpu:
         fabric_status=find_number(answer, "fabric_status"),
         error_code=find_number(answer, "error_code"),
     )
-
-
-def _capability(text: str | None) -> ComputeCapability | None:
-    try:
-        return ComputeCapability.parse(text) if text else None
-    except ValueError:
-        return None
 
 
 def _mig_instances(answer: Mapping[str, object]) -> tuple[MigInstance, ...] | None:
