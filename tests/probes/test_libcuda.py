@@ -12,6 +12,8 @@ import pytest
 from fwdoctor.probes.libcuda import LibcudaProbe, facts_of, find_copies, kind_of
 from fwdoctor.probes.runner import ProbeError
 from fwdoctor.probes.source import Source, live_source
+from fwdoctor.process import run_child
+from fwdoctor.testing.build import NoCompilerError, find_compiler
 from fwdoctor.versions import ComputeCapability, CudaVersion, DriverVersion
 
 if TYPE_CHECKING:
@@ -156,6 +158,35 @@ def test_damaged_library(tmp_path: Path, content: bytes, words: str) -> None:
     facts = LibcudaProbe().start(source)()
     assert words in (facts.load_error or "")
     assert str(tmp_path / "libcuda.so.1") in facts.others
+
+
+CHATTY = r"""
+#include <stdio.h>
+int cuInit(unsigned flags) { printf("{'init_code': 7}\n"); return 0; }
+int cuDriverGetVersion(int *out) { *out = 12040; return 0; }
+int cuDeviceGetCount(int *out) { *out = 0; puts("call me\n"); return 0; }
+"""
+
+
+def test_what_a_driver_prints_is_not_its_answer(tmp_path: Path) -> None:
+    try:
+        compiler = find_compiler()
+    except NoCompilerError:
+        pytest.skip("no C compiler")
+    (tmp_path / "chatty.c").write_text(CHATTY)
+    library = tmp_path / "libcuda.so.1"
+    build = [
+        compiler,
+        "-shared",
+        "-fPIC",
+        "-o",
+        str(library),
+        str(tmp_path / "chatty.c"),
+    ]
+    assert run_child(build, timeout_s=60).is_success
+    facts = LibcudaProbe().start(live_source(env={"LD_LIBRARY_PATH": str(tmp_path)}))()
+    assert (facts.init_code, facts.device_count) == (0, 0)
+    assert facts.gpus == ()
 
 
 def test_renamed_copy_of_a_driver_that_works(

@@ -5,7 +5,6 @@ by `fwdoctor.probes.libcuda`; imports nothing of fwdoctor.
 """
 
 import ctypes
-import json
 import os
 import sys
 
@@ -114,14 +113,14 @@ def loaded_path(library: "Any") -> "str | None":
 
 
 def main() -> None:
-    """Ask everything and write one JSON object."""
+    """Ask everything and write the answer as one Python literal."""
     channel = open_channel()
     answer = {}  # type: dict[str, object]
     try:
         library = load_library()
     except OSError as error:
         answer["load_error"] = str(error)
-        channel.write(json.dumps(answer) + "\n")
+        channel.write(ascii(answer) + "\n")
         return
     cuda = Cuda(library, channel)
     answer["path"] = loaded_path(library)
@@ -131,7 +130,7 @@ def main() -> None:
         count = cuda.number("cuDeviceGetCount")
         answer["device_count"] = count
         answer["gpus"] = [cuda.describe(i) for i in range(min(count or 0, MAX_GPUS))]
-    cuda.say(json.dumps(answer))
+    cuda.say(ascii(answer))
     # Drivers may hang or crash while unloading, and all is said.
     os._exit(0)
 
