@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fwdoctor.testing.plugin import FakeGpuFactory
 
 COMMAND = Path(sys.executable).parent / "fwdoctor"
-SLOW = {"hang-cuinit", "hang-nvml", "smi-hang"}  # they wait for a deadline
+SLOW = {"hang-cuinit", "hang-nvml"}  # they wait for a deadline
 EXPECTED: dict[str, tuple[str, str] | None] = {
     "container-utility-only": ("FW702", "container-no-gpu"),
     "container-without-runtime": ("FW701", "container-no-gpu"),

@@ -103,9 +103,15 @@ def _other_library(snapshot: Snapshot) -> tuple[str, DriverVersion | None]:
         for name, version in (("NVML", driver.nvml_version), ("libcuda", own)):
             if version is not None and version != module:
                 return name, version
-    elif state.cuda_fails(snapshot) and None not in (own, module) and own != module:
+    elif None not in (own, module) and own != module and _may_fail(snapshot):
         return "libcuda", own
     return "", None
+
+
+def _may_fail(snapshot: Snapshot) -> bool:
+    """CUDA did not start, or (in a pasted log) nobody asked CUDA and NVML."""
+    was_asked = (state.init_code(snapshot), snapshot.driver.nvml_code) != (None, None)
+    return state.cuda_fails(snapshot) or not was_asked
 
 
 def _culprit(snapshot: Snapshot, library: DriverVersion | None) -> PackageEvent | None:

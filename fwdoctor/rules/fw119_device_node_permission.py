@@ -120,9 +120,7 @@ def _evidence(node: DeviceNode | None) -> Iterator[Evidence]:
 def _fixes(snapshot: Snapshot, node: DeviceNode | None) -> Iterator[Fix]:
     verify = fixes.check_command(snapshot.target)
     if state.is_in_container(snapshot):
-        why = "start the container anew: devices are granted at its start"
-        yield Fix(effort="environment", why=why, verify=verify)
-        yield from fixes.start_with_gpu(snapshot)
+        yield from _container_fixes(snapshot)
         return
     if node is None or node.open_error == "EPERM":
         yield Fix(
@@ -149,4 +147,24 @@ def _fixes(snapshot: Snapshot, node: DeviceNode | None) -> Iterator[Fix]:
         ),
         why="let the driver make its device files for every user",
         verify=verify,
+    )
+
+
+def _container_fixes(snapshot: Snapshot) -> Iterator[Fix]:
+    container = snapshot.container
+    if container is None or container.has_driver_mounts is False:
+        yield from fixes.start_with_gpu(snapshot)
+        return
+    kind = container.kind
+    is_engine = kind in ("docker", "podman")
+    yield Fix(
+        effort="environment",
+        commands=(f"{kind} restart CONTAINER",) if is_engine else (),
+        why="start the container anew: devices are granted at its start",
+        verify=fixes.check_command(snapshot.target),
+    )
+    yield Fix(
+        effort="host-root",
+        commands=("sudo nvidia-ctk system create-dev-char-symlinks --create-all",),
+        why="on the host, keep it from coming back when systemd reloads its units",
     )

@@ -30,7 +30,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from fwdoctor import fixes
+from fwdoctor import fixes, presence
 from fwdoctor.model.finding import Evidence, Fix, Problem
 from fwdoctor.rules import driver_state as state
 from fwdoctor.rules.registry import rule
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fwdoctor.matrices.load import Matrices
-    from fwdoctor.model.snapshot import Snapshot
+    from fwdoctor.model.snapshot import Framework, Snapshot
 
 VARIABLE = "CUDA_VISIBLE_DEVICES"
 _INDEX = re.compile(r"\d{1,4}")
@@ -64,6 +64,8 @@ def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
     visible = _count_visible(snapshot, entries, total)
     if not total or visible is None or visible >= len(entries):
         return
+    if any(_is_seen_working(f) for f in presence.frameworks(snapshot.target).values()):
+        return
     if visible and not entries[visible]:
         return  # «0,» means 0
     code = state.init_code(snapshot)
@@ -81,6 +83,11 @@ def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
         severity=None if hides_all else "warning",
         blocks=state.BOTH if hides_all else (),
     )
+
+
+def _is_seen_working(framework: Framework) -> bool:
+    seen = presence.is_observed_working(framework) or framework.gpu_available
+    return seen is True
 
 
 def _count_unmasked(snapshot: Snapshot) -> int | None:
