@@ -68,8 +68,14 @@ class LibcudaProbe:
         bare = self._start_unmasked(source)
 
         def finish() -> LibCuda:
-            facts = facts_of(finish_native(child), source)
-            return facts if bare is None else _add_unmasked(facts, finish_native(bare))
+            try:
+                facts = facts_of(finish_native(child), source)
+            except ProbeError:
+                if bare is not None:
+                    bare.kill()
+                    bare.finish()
+                raise
+            return facts if bare is None else _add_unmasked(facts, bare)
 
         return finish
 
@@ -106,7 +112,11 @@ def facts_of(answer: Mapping[str, object], source: Source) -> LibCuda:
     )
 
 
-def _add_unmasked(facts: LibCuda, answer: Mapping[str, object]) -> LibCuda:
+def _add_unmasked(facts: LibCuda, bare: Child) -> LibCuda:
+    try:
+        answer = finish_native(bare)
+    except ProbeError:
+        return facts  # the answer that frameworks see is the one that counts
     return replace(
         facts,
         unmasked_init_code=find_number(answer, "init_code"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,8 +18,6 @@ from fwdoctor.testing.build import NoCompilerError, find_compiler
 from fwdoctor.versions import ComputeCapability, CudaVersion, DriverVersion
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from fwdoctor.model.snapshot import LibCuda
     from fwdoctor.testing.machine import FakeMachine
     from fwdoctor.testing.plugin import FakeGpuFactory
@@ -134,6 +133,26 @@ def test_hang_is_named_and_ends_in_time(fake_gpu: FakeGpuFactory) -> None:
     with pytest.raises(ProbeError, match=r"cuInit: no answer in 0\.5 s") as caught:
         ask(fake_gpu("hang-cuinit"), timeout_s=0.5)
     assert caught.value.status == "timeout"
+
+
+def test_hang_leaves_no_second_child_behind(fake_gpu: FakeGpuFactory) -> None:
+    machine = fake_gpu("hang-cuinit", {"env.CUDA_VISIBLE_DEVICES": "0"})
+    with pytest.raises(ProbeError, match="cuInit"):
+        ask(machine, timeout_s=0.5)
+    marker = f"FWDOCTOR_FAKE_GPU={machine.env['FWDOCTOR_FAKE_GPU']}".encode()
+    left = [
+        process.name
+        for process in Path("/proc").glob("[0-9]*")
+        if int(process.name) != os.getpid() and marker in _environment_of(process)
+    ]
+    assert left == []
+
+
+def _environment_of(process: Path) -> bytes:
+    try:
+        return (process / "environ").read_bytes()
+    except OSError:
+        return b""
 
 
 def test_crash_is_named(fake_gpu: FakeGpuFactory) -> None:
