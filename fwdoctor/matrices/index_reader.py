@@ -42,6 +42,10 @@ class IndexReadError(FwdoctorError):
     """The index did not answer, or answered something that is no index page."""
 
 
+class MissingPageError(IndexReadError):
+    """The index has no such page: a project it does not carry."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexFile:
     """One published file of a project."""
@@ -90,6 +94,8 @@ def fetch(
                     raise _unreadable(url, "the server does not answer byte ranges")
                 return answer.read(), answer.headers
         except HTTPError as error:
+            if error.code == HTTPStatus.NOT_FOUND:
+                raise MissingPageError("no-such-page", f"no page `{url}`") from error
             if error.code not in RETRYABLE_STATUS or attempt + 1 == ATTEMPTS:
                 raise _unreadable(url, f"HTTP status {error.code}") from error
         except (URLError, OSError, HTTPException) as error:

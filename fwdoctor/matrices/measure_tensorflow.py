@@ -52,6 +52,7 @@ SIBLINGS = (
     "tensorflow-rocm",
 )
 MAJOR_DIGITS = 2
+ROCM_NUMBERS = 4
 # Stub wheels of `tensorflow` say nothing of NumPy; what they install does.
 BUILDS_ASKED = frozenset({MAIN_PACKAGE, "tensorflow-intel"})
 BUILD_INFO = r"(?:.*/)?tensorflow(?:_core)?/python/platform/build_info\.py"
@@ -108,6 +109,13 @@ def measure_tensorflow(
     return measurement
 
 
+def is_of_release(published: Version, release: Version) -> bool:
+    """Whether a wheel is of a release; tensorflow-rocm adds its ROCm as 4th number."""
+    if len(published.release) == ROCM_NUMBERS:
+        return published.release[:-1] == release.release and not release.pre
+    return published == release
+
+
 def parse_build_info(text: str) -> dict[str, Any]:
     """Return the settings in a build_info.py of any age; {} when there are none."""
     dictionary = _DICTIONARY.search(text)
@@ -149,7 +157,11 @@ def _read_row(package: str, wheel: RemoteWheel, chosen: WheelName) -> Json:
     if member is None:
         stands_for = _sibling_required(wheel, chosen)
         return row | {"variant": "cpu", "cuda": None, "stub_for": stands_for}
-    return row | describe_build(parse_build_info(wheel.read_text(member)))
+    row |= describe_build(parse_build_info(wheel.read_text(member)))
+    if len(chosen.version.release) == ROCM_NUMBERS:  # 2.14.0.600 is for ROCm 6.0
+        major, rest = divmod(chosen.version.release[-1], 100)
+        row["variant"] = f"rocm{major}.{rest // 10}"
+    return row
 
 
 def _read_numpy2(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,12 +21,14 @@ from fwdoctor.errors import ExitCode, FwdoctorError, UsageError
 from fwdoctor.matrices.companions import Companion, companions_of, read_companions
 from fwdoctor.matrices.index_reader import (
     IndexReadError,
+    MissingPageError,
     find_index_url,
     read_project,
 )
 from fwdoctor.matrices.measure_tensorflow import (
     MAIN_PACKAGE,
     SIBLINGS,
+    is_of_release,
     measure_tensorflow,
 )
 from fwdoctor.matrices.measure_torch import measure_torch
@@ -131,14 +134,18 @@ def _select(
 
 def _read_wheels(index_url: str, framework: str) -> Wheels:
     names = (MAIN_PACKAGE, *SIBLINGS) if framework == MAIN_PACKAGE else (framework,)
-    return {name: parse_wheels(read_project(index_url, name)) for name in names}
+    wheels = {framework: parse_wheels(read_project(index_url, framework))}
+    for name in names[1:]:
+        with suppress(MissingPageError):  # a mirror need not carry every sibling
+            wheels[name] = parse_wheels(read_project(index_url, name))
+    return wheels
 
 
 def _measure(
     framework: str, version: Version, wheels: Wheels, options: Options
 ) -> Measurement:
     of_version = {
-        name: tuple(item for item in items if item.version == version)
+        name: tuple(item for item in items if is_of_release(item.version, version))
         for name, items in wheels.items()
     }
     if framework == MAIN_PACKAGE:

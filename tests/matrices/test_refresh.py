@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import io
 import json
+import os
 import struct
 import threading
 import zipfile
@@ -15,7 +16,14 @@ from typing import Any
 import pytest
 
 from fwdoctor.matrices import refresh
-from fwdoctor.matrices.index_reader import IndexReadError, fetch, find_index_url
+from fwdoctor.matrices.index_reader import (
+    IndexReadError,
+    MissingPageError,
+    fetch,
+    find_index_url,
+    read_project,
+)
+from fwdoctor.matrices.pairs import refresh_pairs
 from fwdoctor.matrices.wheel_reader import RangeFile, RemoteWheel, read_metadata
 
 METADATA = """\
@@ -261,7 +269,7 @@ def test_a_busy_server_is_asked_again_and_a_missing_page_is_not(index: Index) ->
     assert fetch(f"{index.url}/simple/torch/")[0].startswith(b"<html>")
     assert len(index.requests) == 3
     index.requests.clear()
-    with pytest.raises(IndexReadError, match="404"):
+    with pytest.raises(MissingPageError, match="absent"):
         fetch(f"{index.url}/simple/absent/")
     assert len(index.requests) == 1
 
@@ -322,6 +330,169 @@ def test_the_index_is_the_configured_one(
     environ: dict[str, str], expected: str
 ) -> None:
     assert find_index_url(environ) == expected
+
+
+TENSORFLOW_METADATA = """\
+Name: tensorflow
+Version: 2.12.0
+Requires-Dist: numpy<1.24,>=1.22
+Requires-Dist: keras<2.13,>=2.12.0
+Requires-Dist: tensorflow-intel==2.12.0; platform_system == "Windows"
+Requires-Dist: nvidia-cudnn-cu11==8.6; extra == "and-cuda"
+"""
+BUILD_INFO = (
+    "build_info = {'cuda_version': '11.8', 'cudnn_version': '8', 'is_cuda_build': True,"
+    " 'cuda_compute_capabilities': ['sm_70', 'compute_80']}"
+)
+
+
+def tensorflow_wheel(**members: bytes) -> bytes:
+    named = {name.replace("__", "/"): data for name, data in members.items()}
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("tensorflow-2.12.0.dist-info/METADATA", TENSORFLOW_METADATA)
+        for name, data in named.items():
+            archive.writestr(name, data)
+    return stream.getvalue()
+
+
+def add_tensorflow(index: Index) -> None:
+    folder = "tensorflow/python/platform/build_info.py"
+    gpu = tensorflow_wheel(
+        **{
+            folder: BUILD_INFO.encode(),
+            "tensorflow/libtensorflow_framework.so.2": b"\0GLIBC_2.17\0",
+            "tensorflow/python/client/_pywrap_tf_session.so": b"numpy.core._multiarray",
+        }
+    )
+    intel = tensorflow_wheel(
+        **{
+            folder: b"build_info = {'is_cuda_build': False}",
+            "tensorflow/python/client/_pywrap_tf_session.pyd": b"numpy._core",
+        }
+    )
+    day = "2023-03-22"
+    tag = "2.12.0-cp311-cp311"
+    linux = f"tensorflow-{tag}-manylinux_2_17_x86_64.manylinux2014_x86_64.whl"
+    index.add("tensorflow", linux, gpu, day=day)
+    stub = tensorflow_wheel()
+    index.add("tensorflow", f"tensorflow-{tag}-win_amd64.whl", stub, day=day)
+    name = f"tensorflow_intel-{tag}-win_amd64.whl"
+    index.add("tensorflow-intel", name, intel, day=day)
+    keras = "tf_keras-2.12.0-py3-none-any.whl"
+    index.add("tf-keras", keras, _companion("tf-keras"), day=day)
+
+
+def test_a_tensorflow_release_with_its_siblings(index: Index, tmp_path: Path) -> None:
+    add_tensorflow(index)
+    assert refresh.main(["tensorflow", "--matrices", str(tmp_path)]) == 0
+    record = json.loads((tmp_path / "tensorflow/2.12.0.json").read_text())
+    assert record["glibc_min"] == "2.17"
+    assert record["numpy"] == {
+        "spec": ">=1.22,<1.24",
+        "numpy2": {"linux": False, "windows": True},
+    }
+    assert record["extras"] == {"and-cuda": {"nvidia-cudnn-cu11": "==8.6"}}
+    assert record["companions"]["keras"] == [">=2.12.0,<2.13"]
+    gpu, stub, intel = record["variants"]
+    assert (gpu["variant"], gpu["cuda"], gpu["cudnn_major"]) == ("cu118", "11.8", 8)
+    assert (gpu["compute_capabilities"], gpu["ptx"]) == (["7.0"], ["8.0"])
+    assert stub["stub_for"] == "tensorflow-intel==2.12.0"
+    assert (intel["package"], intel["variant"]) == ("tensorflow-intel", "cpu")
+
+
+def test_upload_times_come_from_the_json_metadata_where_the_page_has_none(
+    index: Index,
+) -> None:
+    index.pages["/simple/a/"] = ['<a href="../../files/a-1.tar.gz">a</a>']
+    uploads = {
+        "filename": "a-1.tar.gz",
+        "upload_time_iso_8601": "2024-05-06T07:08:09Z",
+        "yanked": True,
+        "yanked_reason": "broken",
+    }
+    index.files["/pypi/a/json"] = json.dumps({"releases": {"1": [uploads]}}).encode()
+    (item,) = read_project(f"{index.url}/simple", "a")
+    assert (item.uploaded, item.yanked) == ("2024-05-06T07:08:09Z", "broken")
+    del index.files["/pypi/a/json"]
+    (item,) = read_project(f"{index.url}/simple", "a")
+    assert (item.uploaded, item.yanked) == (None, None)
+
+
+FAKE_UV = """\
+#!/bin/sh
+asked=$(cat)
+case "$asked" in
+*"tensorflow[and-cuda]==2.21.0"*) echo "nvidia-nccl-cu12 cannot agree" >&2; exit 1 ;;
+*"[and-cuda]"*) echo nvidia-nccl-cu12==2.30; echo nvidia-nccl-cu13==2.30 ;;
+esac
+echo torch==2.11.0
+echo numpy==2.4.6
+"""
+
+
+def write_release(folder: Path, framework: str, version: str, **facts: Any) -> None:
+    record = {
+        "framework": framework,
+        "version": version,
+        "prerelease": False,
+        "released": "2026-03-01",
+        "python": ["3.12"],
+        "requires": {},
+        "extras": {},
+        "variants": [],
+        **facts,
+    }
+    path = folder / framework / f"{version}.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(record))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a shell script stands for uv")
+def test_pairs_are_inferred_then_resolved_and_not_resolved_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = {
+        "package": "torch",
+        "platforms": ["linux-x86_64"],
+        "nvidia_pins": {"nvidia-nccl-cu12": "==2.27.5"},
+    }
+    write_release(tmp_path, "torch", "2.11.0", variants=[row])
+    for version, spec in (("2.21.0", ">=2.27.7"), ("2.20.0", ">=2.25")):
+        extras = {"and-cuda": {"nvidia-nccl-cu12": spec}}
+        write_release(tmp_path, "tensorflow", version, extras=extras)
+    said: list[str] = []
+    monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
+    refresh_pairs(tmp_path, today="2026-11-21", say=said.append)
+    path = tmp_path / "pairs/pypi.json"
+    found = {
+        (pair["tensorflow"], pair["extra"]): pair["outcome"]
+        for pair in json.loads(path.read_text())["records"]
+    }
+    assert found == {
+        ("2.20.0", None): "clean",
+        ("2.20.0", "and-cuda"): "clean",
+        ("2.21.0", None): "clean",
+        ("2.21.0", "and-cuda"): "conflict",
+    }
+    uv = tmp_path / "bin" / "uv"
+    uv.parent.mkdir()
+    uv.write_text(FAKE_UV)
+    uv.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{uv.parent}{os.pathsep}/bin{os.pathsep}/usr/bin")
+    refresh_pairs(tmp_path, today="2026-11-22", say=said.append)
+    pairs = {
+        (pair["tensorflow"], pair["extra"]): pair
+        for pair in json.loads(path.read_text())["records"]
+    }
+    assert {pair["confidence"] for pair in pairs.values()} == {"measured"}
+    assert pairs["2.20.0", "and-cuda"]["outcome"] == "clobber"
+    assert pairs["2.20.0", None]["versions"] == {"numpy": "2.4.6"}
+    assert pairs["2.21.0", "and-cuda"]["colliding"] == ["nvidia-nccl-cu12"]
+    said.clear()
+    before = path.read_bytes()
+    refresh_pairs(tmp_path, today="2026-11-23", say=said.append)
+    assert (path.read_bytes(), said) == (before, [])
 
 
 @pytest.mark.network

@@ -18,7 +18,11 @@ from fwdoctor.matrices.index_reader import (
     parse_simple_html,
     parse_simple_json,
 )
-from fwdoctor.matrices.measure_tensorflow import describe_build, parse_build_info
+from fwdoctor.matrices.measure_tensorflow import (
+    describe_build,
+    is_of_release,
+    parse_build_info,
+)
 from fwdoctor.matrices.measure_torch import read_cuda_version
 from fwdoctor.matrices.measurement import (
     cuda_facts,
@@ -236,6 +240,22 @@ def test_requirements_are_split_by_extra_and_platform() -> None:
 )
 def test_build_info_of_every_age(text: str, expected: dict[str, object]) -> None:
     assert describe_build(parse_build_info(text)) == expected
+
+
+@pytest.mark.parametrize(
+    ("published", "release", "belongs"),
+    [
+        ("2.14.0", "2.14.0", True),
+        ("2.14.0.600", "2.14.0", True),
+        ("2.14.0.600", "2.14.0rc0", False),
+        ("2.14.1", "2.14.0", False),
+        ("2.15.0.post1", "2.15.0", False),
+    ],
+)
+def test_rocm_wheels_carry_a_fourth_number(
+    published: str, release: str, belongs: bool
+) -> None:
+    assert is_of_release(Version(published), Version(release)) is belongs
 
 
 @pytest.mark.parametrize(
