@@ -66,6 +66,8 @@ def render_options(
         width=_width(),
         is_ascii=output is None and not _speaks_unicode(),
         seconds=seconds,
+        home=os.environ.get("HOME") or os.environ.get("USERPROFILE"),
+        user=os.environ.get("USER") or os.environ.get("USERNAME"),
     )
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 from fwdoctor.errors import SnapshotError
 from fwdoctor.model.codec import decode_snapshot, encode
+from fwdoctor.redact import redact_json
 
 if TYPE_CHECKING:
     from fwdoctor.model.snapshot import Snapshot
@@ -15,8 +17,11 @@ LIMIT_BYTES = 50_000_000
 
 
 def snapshot_text(snapshot: Snapshot) -> str:
-    """The snapshot as indented JSON with a final newline."""
-    return json.dumps(encode(snapshot), indent=2, ensure_ascii=False) + "\n"
+    """The snapshot as indented JSON, without names of persons, final newline."""
+    home = os.environ.get("HOME") or os.environ.get("USERPROFILE")
+    user = os.environ.get("USER") or os.environ.get("USERNAME")
+    data = redact_json(encode(snapshot), home=home, user=user)
+    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
 
 
 def read_snapshot(path: str) -> Snapshot:

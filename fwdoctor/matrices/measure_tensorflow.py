@@ -11,6 +11,7 @@ import ast
 import re
 from typing import TYPE_CHECKING, Any
 
+from fwdoctor.matrices.fat_binaries import iter_fat_binaries, own_code
 from fwdoctor.matrices.measurement import (
     Json,
     Measurement,
@@ -19,6 +20,7 @@ from fwdoctor.matrices.measurement import (
     dotted_capability,
     newest_wheel,
     pythons_on,
+    row_name,
     sort_capabilities,
 )
 from fwdoctor.matrices.requirements_of import (
@@ -56,6 +58,7 @@ ROCM_NUMBERS = 4
 # Stub wheels of `tensorflow` say nothing of NumPy; what they install does.
 BUILDS_ASKED = frozenset({MAIN_PACKAGE, "tensorflow-intel"})
 BUILD_INFO = r"(?:.*/)?tensorflow(?:_core)?/python/platform/build_info\.py"
+GPU_LIBRARY = r"(?:.*/)?(?:libtensorflow_cc|_pywrap_tensorflow_internal)\.so(?:\.\d+)?"
 SYMBOL_LIBRARIES = (
     r"(?:.*/)?libtensorflow_framework\.so(?:\.\d+)?",
     r"(?:.*/)?_pywrap_tensorflow_internal\.so",
@@ -98,6 +101,8 @@ def measure_tensorflow(
             if package == MAIN_PACKAGE and platform == LINUX:
                 fields += _read_requirements(wheel, measurement.facts)
             measurement.add_wheel(chosen, row, fields)
+            if _has_unlisted_code(row, rows) and options.walk_fat_binaries:
+                _walk_fat_binaries(wheel, row, measurement, options)
     measurement.close(
         f"PyPI wheels of {MAIN_PACKAGE} {version} and siblings, newest Python of each"
     )
@@ -162,6 +167,42 @@ def _read_row(package: str, wheel: RemoteWheel, chosen: WheelName) -> Json:
         major, rest = divmod(chosen.version.release[-1], 100)
         row["variant"] = f"rocm{major}.{rest // 10}"
     return row
+
+
+def _has_unlisted_code(row: Json, rows: list[Json]) -> bool:
+    """Whether this is the first GPU build for Linux, and build_info lists no code."""
+    gpu = [item for item in rows if item["platforms"] == [LINUX] and _is_cuda(item)]
+    return gpu[:1] == [row] and "compute_capabilities" not in row
+
+
+def _is_cuda(row: Json) -> bool:
+    return not str(row.get("variant", "cuda")).startswith(("cpu", "rocm"))
+
+
+def _walk_fat_binaries(
+    wheel: RemoteWheel, row: Json, measurement: Measurement, options: Options
+) -> None:
+    member = wheel.find_member(GPU_LIBRARY)
+    if member is None:
+        return
+    options.say(f"    fat binaries of {member}")
+    found = iter_fat_binaries(wheel.iter_chunks(member, overlap_bytes=0))
+    code = own_code(found)
+    if code is None:
+        return
+    walked = {
+        "compute_capabilities": _dotted(code.machine_code),
+        "ptx": _dotted(code.ptx),
+    }
+    row |= walked
+    measurement.add_source(
+        f"PyPI wheel {wheel.filename}: fat binaries of {member}",
+        [f"variants[{row_name(row)}].{key}" for key in walked],
+    )
+
+
+def _dotted(numbers: Iterable[int]) -> list[str]:
+    return sort_capabilities(map(dotted_capability, numbers))
 
 
 def _read_numpy2(

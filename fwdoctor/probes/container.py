@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Literal
 
 from fwdoctor.model.snapshot import Container
-from fwdoctor.probes.redact import redact
+from fwdoctor.redact import redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

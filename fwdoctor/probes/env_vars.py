@@ -9,7 +9,7 @@ import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from fwdoctor.probes.redact import redact
+from fwdoctor.redact import redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

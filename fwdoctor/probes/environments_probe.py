@@ -10,8 +10,8 @@ from fwdoctor.errors import UsageError
 from fwdoctor.model.snapshot import Environment
 from fwdoctor.presence import frameworks
 from fwdoctor.probes.environments import (
-    find_environments,
     choose_target,
+    find_environments,
     read_environment,
 )
 from fwdoctor.probes.source import Source
@@ -55,10 +55,11 @@ class EnvironmentsProbe:
             is_active=False,
             cwd=cwd,
         )
+        found_at = target.prefix
         is_active = self._target.path is None or target.prefix in active
         target = replace(target, is_active=is_active)
-        target = self._with_deep(source, target)
-        return (target, *_iter_others(source, cwd, exclude=target.prefix))
+        target = _named_from(cwd, self._with_deep(source, target))
+        return (target, *_iter_others(source, cwd, exclude=found_at))
 
     def _with_deep(self, source: Source, target: Environment) -> Environment:
         timeout_s = self._target.deep_timeout_s
@@ -70,6 +71,19 @@ class EnvironmentsProbe:
             result = run_deep(source, target, name, timeout_s)
             target = replace(target, **{name: replace(framework, deep=result)})  # type: ignore[arg-type]  # the two framework fields
         return target
+
+
+def _named_from(cwd: str, target: Environment) -> Environment:
+    """The same environment, named as a person in `cwd` would: "./.venv"."""
+    inside = f"{cwd.rstrip('/')}/"
+    if inside == "/" or not target.prefix.startswith(inside):
+        return target
+
+    def shortened(path: str) -> str:
+        return f"./{path.removeprefix(inside)}" if path.startswith(inside) else path
+
+    python = target.python and shortened(target.python)
+    return replace(target, prefix=shortened(target.prefix), python=python)
 
 
 def _active_prefixes(source: Source) -> set[str]:

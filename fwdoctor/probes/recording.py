@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from fwdoctor.probes.redact import redact
 from fwdoctor.probes.source import READ_LIMIT_BYTES, Source
+from fwdoctor.redact import redact
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

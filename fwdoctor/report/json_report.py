@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fwdoctor.model.codec import encode
 from fwdoctor.model.snapshot import SCHEMA_VERSION
+from fwdoctor.redact import redact_json
 
 if TYPE_CHECKING:
     from fwdoctor.model.finding import Report
@@ -15,13 +16,15 @@ if TYPE_CHECKING:
 
 def render(report: Report, options: RenderOptions) -> str:
     """Indented JSON, one object, final newline."""
-    del options
-    return json.dumps(as_json(report), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(as_json(report, options), indent=2, ensure_ascii=False) + "\n"
 
 
-def as_json(report: Report) -> dict[str, Any]:
-    """The report as a JSON object, in the order a reader wants it."""
+def as_json(report: Report, options: RenderOptions) -> dict[str, Any]:
+    """The report as a JSON object, its snapshot without names of persons."""
     fields = encode(report)
+    fields["snapshot"] = redact_json(
+        fields["snapshot"], home=options.home, user=options.user
+    )
     first = {"schema_version": SCHEMA_VERSION}
     if fields["input"] is None:
         del fields["input"]

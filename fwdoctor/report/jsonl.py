@@ -14,5 +14,4 @@ if TYPE_CHECKING:
 
 def render(report: Report, options: RenderOptions) -> str:
     """One line of JSON with its newline."""
-    del options
-    return json.dumps(as_json(report), separators=(",", ":")) + "\n"
+    return json.dumps(as_json(report, options), separators=(",", ":")) + "\n"

@@ -1,9 +1,10 @@
-"""The report as Markdown, ready to paste into an issue."""
+"""The report as Markdown, ready to paste into an issue: home folders become ~."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fwdoctor.redact import redact
 from fwdoctor.report.components import component_rows, machine_line
 
 if TYPE_CHECKING:
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 
 def render(report: Report, options: RenderOptions) -> str:
     """A heading, the findings with their fixes, the parts, and the versions."""
-    del options
-    return "\n".join(_lines(report)) + "\n"
+    text = "\n".join(_lines(report)) + "\n"
+    return redact(text, home=options.home, user=options.user)
 
 
 def _lines(report: Report) -> Iterator[str]:

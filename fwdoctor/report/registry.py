@@ -27,6 +27,8 @@ class RenderOptions:
     width: int = 80
     is_ascii: bool = False
     seconds: float | None = None  # time from start to report, for the footer
+    home: str | None = None  # what must not leave the machine: the home folder …
+    user: str | None = None  # … and the user's name
 
 
 def render(report: Report, format_name: str, options: RenderOptions) -> str:

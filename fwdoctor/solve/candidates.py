@@ -5,8 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from fwdoctor import compat, presence
+from fwdoctor import presence
 from fwdoctor.fixes import CONDA_MANAGERS, manager_of
+from fwdoctor.solve.fit import (
+    driver_verdict,
+    gpu_verdicts,
+    release_obstacles,
+    variant_obstacles,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,7 +95,7 @@ def find_builds(
             continue
         found = tuple(_fitting(release, machine, matrices))
         if found:
-            return tuple(sorted(found, key=_preference))
+            return tuple(sorted(found, key=preference))
     return ()
 
 
@@ -108,7 +114,7 @@ def find_rebuild(
     release = matrices.find_release(framework, version)
     if release is None:
         return None
-    return min(_fitting(release, machine, matrices), key=_preference, default=None)
+    return min(_fitting(release, machine, matrices), key=preference, default=None)
 
 
 def without_python(machine: Machine) -> Machine:
@@ -119,80 +125,40 @@ def without_python(machine: Machine) -> Machine:
 def _fitting(
     release: Release, machine: Machine, matrices: Matrices
 ) -> Iterator[Candidate]:
-    if release.runpath_lacks and not machine.is_conda:
+    if any(o.kind in ("loader", "glibc") for o in release_obstacles(release, machine)):
         return
-    if not machine.is_conda and machine.glibc:
-        if compat.glibc_runs(release, machine.glibc).ok is False:
-            return
     for variant in release.conda if machine.is_conda else release.variants:
-        candidate = _fit(release, variant, machine, matrices)
+        candidate = fit(release, variant, machine, matrices)
         if candidate is not None:
             yield candidate
 
 
-def _fit(
+def fit(
     release: Release, variant: Variant, machine: Machine, matrices: Matrices
 ) -> Candidate | None:
-    if variant.cuda is None or machine.platform not in variant.platforms:
+    """The CUDA build as a candidate, or None when something speaks against it."""
+    if variant.cuda is None or not is_for(release, variant, machine):
         return None
-    if variant.package not in (release.framework, "pytorch", "pytorch-gpu"):
-        return None
-    if machine.python:
-        if compat.python_runs(release, machine.python, variant).ok is False:
-            return None
-    gpu_verdicts = tuple(
-        compat.gpu_runs(
-            cc,
-            matrices,
-            sass=variant.compute_capabilities,
-            ptx=variant.ptx if variant.kernel_ptx is None else variant.kernel_ptx,
-            build_cuda=variant.cuda,
-            driver_cuda=machine.driver_cuda,
-        )
-        for cc in machine.capabilities
-    )
-    if not all(verdict.ok for verdict in gpu_verdicts):
-        return None
-    if not _cudnn_fits(variant, machine, matrices):
-        return None
-    driver_verdict = _driver_verdict(variant.cuda, machine, matrices)
-    if driver_verdict is not None and not driver_verdict.ok:
+    if next(variant_obstacles(release, variant, machine, matrices), None) is not None:
         return None
     return Candidate(
         release=release,
         variant=variant,
-        gpu_verdicts=gpu_verdicts,
-        driver_verdict=driver_verdict,
+        gpu_verdicts=gpu_verdicts(variant, machine, matrices),
+        driver_verdict=driver_verdict(variant.cuda, machine, matrices),
     )
 
 
-def _cudnn_fits(variant: Variant, machine: Machine, matrices: Matrices) -> bool:
-    if variant.cudnn is None:
-        return True
-    return all(
-        compat.cudnn_runs(variant.cudnn, cc, matrices).ok is not False
-        for cc in machine.capabilities
-    )
-
-
-def _driver_verdict(
-    cuda: CudaVersion, machine: Machine, matrices: Matrices
-) -> Verdict | None:
-    if machine.driver is None and machine.driver_cuda is None:
-        return None
-    return compat.driver_runs(
-        cuda,
-        matrices,
-        driver=machine.driver,
-        driver_cuda=machine.driver_cuda,
-        os_name=machine.os_name,
-    )
+def is_for(release: Release, variant: Variant, machine: Machine) -> bool:
+    """Whether this is the release's main product, for the machine's platform."""
+    names = (release.framework, "pytorch", "pytorch-gpu")
+    return machine.platform in variant.platforms and variant.package in names
 
 
 _HOW = {"native": 0, "same-major-cubin": 1, "ptx-jit": 2}
 
 
-def _preference(candidate: Candidate) -> tuple[int, int, int, tuple[int, int]]:
+def preference(candidate: Candidate) -> tuple[int, int, int, tuple[int, int]]:
     """Native GPU code first, a driver that speaks its CUDA, PyPI, newest CUDA."""
     worst = max((_HOW.get(v.how or "", 3) for v in candidate.gpu_verdicts), default=0)
     driver = candidate.driver_verdict

@@ -25,7 +25,7 @@ PATHS = sorted(
     path for name in ("torch", "tensorflow") for path in (FOLDER / name).glob("*.json")
 )
 NOT_MEASURED = {"authored", "framework", "sources", "variants", "version"}
-SIZE_LIMIT_BYTES = 1_000_000
+AVERAGE_SIZE_LIMIT_BYTES = 9_000  # 130 records are parsed at once
 
 # First release with each default CUDA of the PyPI Linux wheels, measured apart from
 # this project's code.
@@ -241,7 +241,8 @@ def test_everything_is_read_by_the_loader(matrices: Matrices) -> None:
 
 
 def test_the_records_stay_small() -> None:
-    assert sum(path.stat().st_size for path in PATHS) < SIZE_LIMIT_BYTES
+    size = sum(path.stat().st_size for path in PATHS)
+    assert size / len(PATHS) < AVERAGE_SIZE_LIMIT_BYTES
 
 
 def pairs(name: str = "pypi") -> list[Json]:

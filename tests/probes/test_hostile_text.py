@@ -17,7 +17,7 @@ from fwdoctor.probes import (
     libc,
     limits,
 )
-from fwdoctor.probes.redact import redact
+from fwdoctor.redact import redact
 
 LIMIT_S = 5.0  # a quadratic parser needs minutes for these texts
 SIZE = 400_000

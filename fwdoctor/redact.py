@@ -7,6 +7,7 @@ names are not looked for: no probe reads them.
 from __future__ import annotations
 
 import re
+from typing import Any
 
 # https://alice:secret@index.example.org/simple
 _CREDENTIALS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,20}://)[^/\s\"']*@")
@@ -75,6 +76,17 @@ def redact(text: str, *, home: str | None, user: str | None) -> str:
     text = _POSIX_HOME.sub("~", text)
     text = _DEEPER_HOME.sub(r"/\1/~", text)
     return _redact_user(text, user)
+
+
+def redact_json(value: Any, *, home: str | None, user: str | None) -> Any:
+    """A JSON value with every text in it redacted; keys stay."""
+    if isinstance(value, str):
+        return redact(value, home=home, user=user)
+    if isinstance(value, list):
+        return [redact_json(item, home=home, user=user) for item in value]
+    if isinstance(value, dict):
+        return {k: redact_json(v, home=home, user=user) for k, v in value.items()}
+    return value
 
 
 def _redact_home(text: str, home: str | None) -> str:

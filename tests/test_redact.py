@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fwdoctor.probes.redact import redact
+from fwdoctor.redact import redact
 
 UUID = "GPU-8f2a1c3d-1234-5678-9abc-def012345678"
 WORDS = st.text(string.ascii_letters + string.digits, min_size=6, max_size=12)
