@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING
 from fwdoctor import fixes
 from fwdoctor.model.finding import Fix, Problem
 from fwdoctor.rules import driver_state as state
+from fwdoctor.rules.fw711_wsl_container_runtime_old import is_old_wsl_runtime
 from fwdoctor.rules.registry import rule
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
     )  # FW105 leaves WSL and Jetson alone
     if code is None or (code in _KNOWN_ELSEWHERE and not is_orphan):
         return
-    if not state.has_gpu_to_use(snapshot):
+    if not state.has_gpu_to_use(snapshot) or is_old_wsl_runtime(snapshot):
         return
     known = matrices.find_code("cuda-driver", code)
     name = f", {known.name}" if known else ""

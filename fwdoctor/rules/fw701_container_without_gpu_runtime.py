@@ -2,9 +2,9 @@
 
 What it checks
 --------------
-Inside a container: the driver's libraries are not there (or no NVIDIA device file is),
-while the host has an NVIDIA GPU or its kernel module, which /sys and /proc show, or
-while the container asks for a GPU by NVIDIA_VISIBLE_DEVICES.
+Inside a container: the driver's libraries are not there (or no NVIDIA device file is,
+or the driver lists no GPU), while the host has an NVIDIA GPU or its kernel module, which
+/sys and /proc show, or while the container asks for a GPU by NVIDIA_VISIBLE_DEVICES.
 
 Why it matters
 --------------
@@ -79,7 +79,7 @@ def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
     yield Problem(
         subject="container",
         message=_message(container, host_has=bool(host_has)),
-        detail=_detail(container),
+        detail=_detail(container, is_driver_there=snapshot.driver.nvml_code == 0),
         evidence=tuple(_evidence(snapshot, container, matrices)),
         fix=fixes.start_with_gpu(snapshot),
         severity=None if wanted else "warning",
@@ -92,6 +92,8 @@ def _lacks_gpu(snapshot: Snapshot) -> bool:
     code = snapshot.driver.nvml_code
     if code == state.NVML_LIBRARY_NOT_FOUND:
         return True
+    if code == 0:
+        return snapshot.gpus == () and bool(state.gpus_on_bus(snapshot))
     nodes = state.existing_nodes(snapshot)
     return code in _LEFT_OUT and nodes is not None and not nodes
 
@@ -124,14 +126,15 @@ def _message(container: Container, *, host_has: bool) -> str:
     return f"this {kind}container was started without the GPU{there}"
 
 
-def _detail(container: Container) -> str:
+def _detail(container: Container, *, is_driver_there: bool) -> str:
     asked = container.nvidia_visible_devices
+    if is_driver_there:
+        state_of = "the driver is there and lists no GPU"
+    else:
+        state_of = "the host's driver libraries were not mounted into it"
     if asked is None:
-        return "the host's driver libraries were not mounted into it"
-    return (
-        f"NVIDIA_VISIBLE_DEVICES={asked} is set, and the host's driver libraries were"
-        " not mounted"
-    )
+        return state_of
+    return f"NVIDIA_VISIBLE_DEVICES={asked} is set; {state_of}"
 
 
 def _evidence(
