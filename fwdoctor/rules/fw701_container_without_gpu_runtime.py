@@ -3,7 +3,7 @@
 What it checks
 --------------
 Inside a container: the driver's libraries are not there (or no NVIDIA device file is,
-or the driver lists no GPU), while the host has an NVIDIA GPU or its kernel module, which
+or the driver lists no GPU), while the host has an NVIDIA GPU or its kernel module, as
 /sys and /proc show, or while the container asks for a GPU by NVIDIA_VISIBLE_DEVICES.
 
 Why it matters
