@@ -71,11 +71,13 @@ def _problem(
     product = presence.product_name(name, framework)
     model = host.cpu_model or "this processor"
     flags = " ".join(host.cpu_flags or ())
+    is_sure = not is_killed or (host.cpu_flags is not None and "avx" not in flags)
     return Problem(
         subject=product,
         message=f"importing {product} ended in SIGILL: {model} lacks an instruction"
         if is_killed
         else f"{product} needs AVX, and {model} does not offer it",
+        certainty="proven" if is_sure else "likely",
         evidence=(
             Evidence(fact="cpu_flags", value=flags or "none of AVX", source="host"),
         ),

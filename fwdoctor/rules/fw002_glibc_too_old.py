@@ -86,10 +86,11 @@ def _problem(
     product = presence.product_name(name, framework)
     libc = snapshot.host.libc_version
     need = f"glibc {floor}" if floor else "a newer glibc"
-    has_gpu = presence.has_nvidia_gpu(snapshot) is True
+    is_helped = floor is not None and presence.has_nvidia_gpu(snapshot) is True
+    least = f"glibc {floor} or newer" if floor else need
     newer = Fix(
         effort="ask",
-        why=f"use a distribution or container image with {need} or newer",
+        why=f"use a distribution or container image with {least}",
         verify="ldd --version",
     )
     return Problem(
@@ -97,6 +98,6 @@ def _problem(
         message=f"{product} needs {need}, and this system has glibc {libc}",
         detail=_import_error(framework),
         evidence=(Evidence(fact="libc_version", value=str(libc), source="host"),),
-        fix=(*(working_builds(snapshot, matrices, name) if has_gpu else ()), newer),
+        fix=(*(working_builds(snapshot, matrices, name) if is_helped else ()), newer),
         blocks=(name,),  # type: ignore[arg-type]  # frameworks() keys are these words
     )

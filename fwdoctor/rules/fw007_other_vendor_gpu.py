@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from fwdoctor.matrices.load import Matrices
     from fwdoctor.model.snapshot import Framework, Snapshot
 
-_MAKERS = {"amd": ("AMD", "rocm"), "intel": ("Intel", "xpu")}
+_MAKERS = {"amd": ("AMD", "ROCm"), "intel": ("Intel", "XPU")}
 
 
 @rule(
@@ -75,12 +75,13 @@ def _fix(
     indexes = [
         variant.index
         for variant in (release.variants if release else ())
-        if variant.variant.startswith(build) and variant.index.startswith("https://")
+        if variant.variant.startswith(build.lower())
+        and variant.index.startswith("https://")
     ]
     pin = presence.product_pin("torch", torch)
     commands = tuple(
         fixes.install_command(snapshot.target, [pin], index_url=index, force=True)
         for index in indexes[-1:]
     )
-    why = f"where {maker}'s GPU is supported, PyTorch has {build.upper()} builds"
+    why = f"where {maker}'s GPU is supported, PyTorch has {build} builds"
     return Fix(effort="environment", commands=commands, why=why)

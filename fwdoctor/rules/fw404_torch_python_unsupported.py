@@ -78,7 +78,6 @@ def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
             *working_builds(snapshot, matrices, "torch"),
             _other_python(verdict.needs),
         ),
-        blocks=("torch",),
     )
 
 

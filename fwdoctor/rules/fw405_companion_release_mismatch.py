@@ -37,7 +37,7 @@ from fwdoctor.rules.installed import (
     parse_version,
 )
 from fwdoctor.rules.registry import rule
-from fwdoctor.rules.torch_index import index_of
+from fwdoctor.rules.torch_install import install_like
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -158,12 +158,8 @@ def _fixes(
     partners = release.companions.get(companion.name, ()) if release else ()
     if not partners:
         return (Fix(effort="ask", why=f"install the {companion.name} of this release"),)
-    joint = "=" if is_conda(snapshot) else "=="
-    command = fixes.install_command(
-        snapshot.target,
-        [f"{companion.name}{joint}{partners[-1]}"],
-        index_url=index_of(torch),
-    )
+    pin = f"{companion.name}=={partners[-1]}"
+    command = install_like(snapshot.target, companion, pin, torch=torch)
     return (
         Fix(
             effort="environment",

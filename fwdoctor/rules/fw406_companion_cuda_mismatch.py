@@ -36,7 +36,7 @@ from fwdoctor.rules.installed import (
     label_of,
 )
 from fwdoctor.rules.registry import rule
-from fwdoctor.rules.torch_index import index_of
+from fwdoctor.rules.torch_install import install_like
 from fwdoctor.solve.candidates import machine_of
 
 if TYPE_CHECKING:
@@ -142,13 +142,8 @@ def _words(major: int) -> str:
 
 def _fix(torch: Framework, companion: Package, snapshot: Snapshot) -> Fix:
     public = companion.version.partition("+")[0]
-    command = fixes.install_command(
-        snapshot.target,
-        [f"{companion.name}=={public}"],
-        index_url=index_of(torch),
-        force=True,
-        no_deps=True,
-    )
+    pin = f"{companion.name}=={public}"
+    command = install_like(snapshot.target, companion, pin, torch=torch, force=True)
     return Fix(
         effort="environment",
         commands=(command,),

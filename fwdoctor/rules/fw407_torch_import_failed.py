@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING
 from fwdoctor import fixes, presence
 from fwdoctor.model.finding import Evidence, Fix, Problem
 from fwdoctor.rules.registry import rule
-from fwdoctor.rules.torch_index import index_of
+from fwdoctor.rules.torch_install import reinstall_torch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,14 +103,7 @@ def _fixes(torch: Framework, deep: DeepResult, snapshot: Snapshot) -> tuple[Fix,
     told = f"{deep.error or ''}\n{deep.output}"
     again = Fix(
         effort="environment",
-        commands=(
-            fixes.install_command(
-                snapshot.target,
-                [presence.product_pin("torch", torch)],
-                index_url=index_of(torch),
-                force=True,
-            ),
-        ),
+        commands=(reinstall_torch(snapshot.target, torch),),
         why="reinstall PyTorch with its dependencies",
         verify=fixes.python_command(snapshot.target, "import torch"),
     )

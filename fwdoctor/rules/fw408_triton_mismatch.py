@@ -38,7 +38,7 @@ from fwdoctor.rules.installed import (
     parse_version,
 )
 from fwdoctor.rules.registry import rule
-from fwdoctor.rules.torch_index import index_of
+from fwdoctor.rules.torch_install import install_like
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,10 +68,11 @@ def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
     if asked is None or not is_outside(parse_version(triton.version), asked):
         return
     product = presence.product_name("torch", torch)
-    pin = f"triton{asked}"
+    wanted = str(asked).removeprefix("==")
     yield Problem(
         subject=f"triton {triton.version}",
-        message=f"triton {triton.version} is installed, and {product} asks for {asked}",
+        message=f"{product} asks for triton {wanted},"
+        f" and {triton.version} is installed",
         certainty="likely",
         evidence=(
             Evidence(
@@ -82,8 +83,8 @@ def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
             Fix(
                 effort="environment",
                 commands=(
-                    fixes.install_command(
-                        snapshot.target, [pin], index_url=index_of(torch)
+                    install_like(
+                        snapshot.target, triton, f"triton{asked}", torch=torch
                     ),
                 ),
                 why="install the triton of this PyTorch release",

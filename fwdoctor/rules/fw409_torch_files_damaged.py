@@ -29,7 +29,7 @@ from fwdoctor import fixes, presence
 from fwdoctor.model.finding import Evidence, Fix, Problem
 from fwdoctor.rules.installed import find_installed
 from fwdoctor.rules.registry import rule
-from fwdoctor.rules.torch_index import index_of
+from fwdoctor.rules.torch_install import reinstall_torch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,14 +77,9 @@ def _is_elsewhere(torch: Framework, snapshot: Snapshot) -> bool:
 
 
 def _fix(torch: Framework, snapshot: Snapshot) -> Fix:
-    pin = presence.product_pin("torch", torch) if torch.version else "torch"
     return Fix(
         effort="environment",
-        commands=(
-            fixes.install_command(
-                snapshot.target, [pin], index_url=index_of(torch), force=True
-            ),
-        ),
+        commands=(reinstall_torch(snapshot.target, torch),),
         why="put the files back",
         verify=fixes.python_command(snapshot.target, "import torch"),
     )

@@ -46,7 +46,7 @@ PLATFORM = "linux-aarch64"
     "torch-wrong-platform",
     cause="no-wheel-for-platform",
     needs=("host.machine", "target.torch"),
-    explains=("FW401", "FW411"),
+    explains=("FW401", "FW411", "FW708"),
 )
 def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
     """PyPI's CPU build on aarch64 with an NVIDIA GPU."""

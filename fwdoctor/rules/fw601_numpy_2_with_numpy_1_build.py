@@ -39,6 +39,7 @@ from fwdoctor.rules.installed import (
     short_spec,
 )
 from fwdoctor.rules.registry import rule
+from fwdoctor.rules.torch_install import install_like
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -121,7 +122,7 @@ def _broken(
         message=f"{product} was built for NumPy 1, and numpy {numpy.version} is"
         " installed",
         evidence=(_evidence(numpy),),
-        fix=(_fix(f"numpy<{NEW_ABI_MAJOR}", name, snapshot),),
+        fix=(_fix(f"numpy<{NEW_ABI_MAJOR}", name, numpy, snapshot),),
         blocks=("tensorflow",) if name == "tensorflow" else (),
     )
 
@@ -141,7 +142,7 @@ def _outside(
         severity="warning",
         certainty="likely",
         evidence=(_evidence(numpy),),
-        fix=(_fix(f"numpy{wanted}", name, snapshot),),
+        fix=(_fix(f"numpy{wanted}", name, numpy, snapshot),),
     )
 
 
@@ -149,10 +150,10 @@ def _evidence(numpy: Package) -> Evidence:
     return Evidence(fact="numpy", value=numpy.version, source=numpy.location or "numpy")
 
 
-def _fix(requirement: str, name: str, snapshot: Snapshot) -> Fix:
+def _fix(requirement: str, name: str, numpy: Package, snapshot: Snapshot) -> Fix:
     return Fix(
         effort="environment",
-        commands=(fixes.install_command(snapshot.target, [requirement]),),
+        commands=(install_like(snapshot.target, numpy, requirement),),
         why="install a NumPy that the build works with",
         verify=fixes.python_command(snapshot.target, f"import {name}"),
     )

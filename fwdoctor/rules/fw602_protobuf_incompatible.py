@@ -40,6 +40,7 @@ from fwdoctor.rules.installed import (
     short_spec,
 )
 from fwdoctor.rules.registry import rule
+from fwdoctor.rules.torch_install import install_like
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -147,7 +148,7 @@ def _problem(
             Fix(
                 effort="environment",
                 commands=(
-                    fixes.install_command(snapshot.target, [f"protobuf{wanted}"]),
+                    install_like(snapshot.target, protobuf, f"protobuf{wanted}"),
                 ),
                 why="install the protobuf that TensorFlow asks for",
                 verify=fixes.python_command(snapshot.target, "import tensorflow"),

@@ -66,12 +66,13 @@ def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
 def _problem(folder: str, modules: list[str], target: Environment) -> Problem:
     hidden = [module for module in modules if module != "nvidia"]
     named = " and ".join(hidden)
+    verb = "hide" if len(hidden) > 1 else "hides"
     is_user = _USER_FOLDER in folder
     command = "export PYTHONNOUSERSITE=1" if is_user else "unset PYTHONPATH"
     code = "import sys; print(sys.path)"
     return Problem(
         subject=folder,
-        message=f"{named} in {folder} hides the environment's own"
+        message=f"{named} in {folder} {verb} the environment's own"
         if hidden
         else f"NVIDIA libraries in {folder} mix with the environment's",
         detail=f"the environment is {target.prefix}",

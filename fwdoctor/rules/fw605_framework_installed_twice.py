@@ -30,7 +30,7 @@ from fwdoctor import fixes, presence
 from fwdoctor.model.finding import Evidence, Fix, Problem
 from fwdoctor.rules.installed import asked_for
 from fwdoctor.rules.registry import rule
-from fwdoctor.rules.torch_index import index_of
+from fwdoctor.rules.torch_install import index_of, install_like, managed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,8 +120,8 @@ def _tensorflow_twice(
             Fix(
                 effort="environment",
                 commands=(
-                    fixes.uninstall_command(target, names),
-                    fixes.install_command(target, [f"{keep.name}=={keep.version}"]),
+                    fixes.uninstall_command(managed(target, keep), names),
+                    install_like(target, keep, f"{keep.name}=={keep.version}"),
                 ),
                 why="keep one of them",
                 verify=fixes.check_command(target),
@@ -145,10 +145,7 @@ def _torches(target: Environment) -> list[Package]:
 
 def _torch_twice(packages: list[Package], target: Environment) -> Problem:
     torch = target.torch
-    version = torch.version if torch else None
-    pin = presence.product_pin("torch", torch) if torch and version else "torch"
-    names = list(dict.fromkeys(package.name for package in packages))
-    running = f"; the files now there are of {version}" if version else ""
+    running = f"; the files now there are of {torch.version}" if torch else ""
     return Problem(
         subject="torch",
         message=f"{_listed(packages)} are installed over each other",
@@ -159,24 +156,30 @@ def _torch_twice(packages: list[Package], target: Environment) -> Problem:
         fix=(
             Fix(
                 effort="environment",
-                commands=(
-                    *(_uninstall(target, name) for name in names),
-                    fixes.install_command(
-                        target, [pin], index_url=index_of(torch) if torch else None
-                    ),
-                ),
-                why="remove both and install one",
+                commands=_keep_one_torch(packages, target),
+                why="remove the wheel, and put the files of the other back"
+                if packages[-1].channel
+                else "remove both and install one",
                 verify=fixes.python_command(target, "import torch; print(torch)"),
             ),
         ),
     )
 
 
-def _uninstall(target: Environment, name: str) -> str:
-    """Remove conda's package with conda, and the wheel with pip."""
-    if name == "torch" and fixes.manager_of(target) in fixes.CONDA_MANAGERS:
-        return "pip uninstall -y torch"
-    return fixes.uninstall_command(target, [name])
+def _keep_one_torch(packages: list[Package], target: Environment) -> tuple[str, ...]:
+    """Conda's PyTorch stays where there is one; else the release on disk does."""
+    wheel, last = packages[0], packages[-1]
+    remove = fixes.uninstall_command(managed(target, wheel), [wheel.name])
+    if last.channel and fixes.manager_of(target) == "pixi":
+        return (remove, "pixi reinstall pytorch")
+    if last.channel:
+        manager = fixes.manager_of(target)
+        again = f"{manager} install --force-reinstall pytorch={last.version}"
+        return (remove, again)
+    torch = target.torch
+    pin = presence.product_pin("torch", torch) if torch else wheel.name
+    index = index_of(torch) if torch else None
+    return (remove, remove, fixes.install_command(target, [pin], index_url=index))
 
 
 def _leftover(packages: list[Package]) -> Problem:

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING
 from fwdoctor import fixes
 from fwdoctor.model.finding import Evidence, Fix, Problem
 from fwdoctor.rules.registry import rule
+from fwdoctor.rules.torch_install import install_like, managed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,8 +82,8 @@ def _problem(library: str, builds: list[Package], target: Environment) -> Proble
             Fix(
                 effort="environment",
                 commands=(
-                    fixes.uninstall_command(target, names),
-                    fixes.install_command(target, [f"{keep.name}=={keep.version}"]),
+                    fixes.uninstall_command(managed(target, keep), names),
+                    install_like(target, keep, f"{keep.name}=={keep.version}"),
                 ),
                 why="keep one of them",
                 verify=fixes.python_command(target, f"import {library}"),

@@ -38,6 +38,7 @@ from fwdoctor.rules.installed import (
     torch_minors_of_label,
 )
 from fwdoctor.rules.registry import rule
+from fwdoctor.rules.torch_install import managed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -128,7 +129,11 @@ def _problem(
         fix=(
             Fix(
                 effort="environment",
-                commands=(fixes.uninstall_command(snapshot.target, [package.name]),),
+                commands=(
+                    fixes.uninstall_command(
+                        managed(snapshot.target, package), [package.name]
+                    ),
+                ),
                 why=f"then install the {package.name} that was built for {product}",
                 verify=fixes.check_command(snapshot.target),
             ),

@@ -38,6 +38,7 @@ from fwdoctor.rules.installed import (
     short_spec,
 )
 from fwdoctor.rules.registry import rule
+from fwdoctor.rules.torch_install import install_like
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,6 +107,7 @@ def _check_switch(
     if not partners:
         return  # before the switch existed, or not in our data
     product = presence.product_name("tensorflow", tensorflow)
+    package = find_installed(snapshot.target, tensorflow.package or "tensorflow")
     yield Problem(
         subject="tf-keras",
         message=f"{SWITCH} is set, and tf-keras is not installed beside {product}",
@@ -114,7 +116,7 @@ def _check_switch(
             Evidence(fact=SWITCH, value=snapshot.env_vars[SWITCH], source="env-vars"),
         ),
         fix=(
-            _fix(f"tf-keras=={partners[-1]}", snapshot),
+            _fix(f"tf-keras=={partners[-1]}", package, snapshot),
             Fix(
                 effort="environment",
                 commands=(f"unset {SWITCH}",),
@@ -177,14 +179,20 @@ def _problem(
                 source=keras.location or keras.name,
             ),
         ),
-        fix=(_fix(f"{keras.name}{wanted}", snapshot),),
+        fix=(_fix(f"{keras.name}{wanted}", keras, snapshot),),
     )
 
 
-def _fix(requirement: str, snapshot: Snapshot) -> Fix:
+def _fix(requirement: str, like: Package | None, snapshot: Snapshot) -> Fix:
+    target = snapshot.target
+    command = (
+        install_like(target, like, requirement)
+        if like is not None
+        else fixes.install_command(target, [requirement])
+    )
     return Fix(
         effort="environment",
-        commands=(fixes.install_command(snapshot.target, [requirement]),),
+        commands=(command,),
         why="install the Keras of this TensorFlow release",
         verify=fixes.python_command(
             snapshot.target, "import tensorflow as tf; tf.keras.layers.Dense(1)"

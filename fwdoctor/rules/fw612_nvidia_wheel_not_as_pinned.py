@@ -30,9 +30,15 @@ from typing import TYPE_CHECKING
 
 from fwdoctor import compat, fixes, presence
 from fwdoctor.model.finding import Evidence, Fix, Problem
-from fwdoctor.rules.installed import find_installed, is_outside, parse_version
+from fwdoctor.rules.installed import (
+    find_installed,
+    is_outside,
+    parse_version,
+    short_spec,
+)
 from fwdoctor.rules.nvidia_pins import find_pins
 from fwdoctor.rules.registry import rule
+from fwdoctor.rules.torch_install import managed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -138,14 +144,15 @@ def _problem(
 
 
 def _words(asked: SpecifierSet) -> str:
-    return str(asked).removeprefix("==")
+    return short_spec(asked).removeprefix("==")
 
 
 def _fix(strays: list[_Stray], snapshot: Snapshot) -> Fix:
-    pins = [f"{stray.package.name}{stray.asked}" for stray in strays]
+    pins = [f"{stray.package.name}{short_spec(stray.asked)}" for stray in strays]
+    place = managed(snapshot.target, strays[0].package)
     return Fix(
         effort="environment",
-        commands=(fixes.install_command(snapshot.target, pins),),
+        commands=(fixes.install_command(place, pins),),
         why="install what the framework was tested with",
         verify=fixes.check_command(snapshot.target),
     )

@@ -27,15 +27,16 @@ from typing import TYPE_CHECKING
 
 from fwdoctor import fixes, presence
 from fwdoctor.model.finding import Evidence, Fix, Problem
+from fwdoctor.rules.installed import find_installed
 from fwdoctor.rules.nvidia_pins import find_pins
 from fwdoctor.rules.registry import rule
-from fwdoctor.rules.torch_index import index_of
+from fwdoctor.rules.torch_install import index_of, managed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fwdoctor.matrices.load import Matrices
-    from fwdoctor.model.snapshot import Snapshot
+    from fwdoctor.model.snapshot import Environment, Framework, Snapshot
 
 
 @rule(
@@ -73,16 +74,18 @@ def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
         fix=(
             Fix(
                 effort="environment",
-                commands=(
-                    fixes.install_command(
-                        target,
-                        [presence.product_pin("torch", torch)],
-                        index_url=index_of(torch),
-                    ),
-                ),
+                commands=(_install(torch, target),),
                 why="let the installer add the packages that are absent",
                 verify=fixes.python_command(target, "import torch"),
             ),
         ),
         blocks=("torch",),
     )
+
+
+def _install(torch: Framework, target: Environment | None) -> str:
+    """Ask for the same PyTorch again, without replacing it."""
+    package = find_installed(target, torch.package or "torch")
+    place = managed(target, package) if package else target
+    pin = presence.product_pin("torch", torch)
+    return fixes.install_command(place, [pin], index_url=index_of(torch))

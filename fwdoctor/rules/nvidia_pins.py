@@ -11,7 +11,7 @@ from fwdoctor.rules.installed import (
     find_published,
     parse_spec,
 )
-from fwdoctor.rules.torch_index import index_of
+from fwdoctor.rules.torch_install import index_of
 from fwdoctor.solve.candidates import machine_of
 
 if TYPE_CHECKING:
