@@ -23,6 +23,9 @@ def has_nvidia_gpu(snapshot: Snapshot) -> bool | None:
         return True
     if any(d.vendor == "nvidia" and d.kind == "gpu" for d in snapshot.pci or ()):
         return True
+    is_bus_known = snapshot.pci is not None and not snapshot.host.is_wsl
+    if is_bus_known and snapshot.driver.kernel_module is None:
+        return False  # driver files may lie about; the bus has no GPU for them
     if _has_driver_traces(snapshot):
         return True
     if snapshot.host.is_wsl or snapshot.pci is None:

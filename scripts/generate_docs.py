@@ -144,7 +144,7 @@ def picture() -> str:
     look = RenderOptions(width=100, is_colored=True, seconds=None)
     console = Console(
         record=True,
-        width=100,
+        width=118,
         file=io.StringIO(),
         force_terminal=True,
         color_system="standard",

@@ -176,7 +176,7 @@ class Matrices:
 
     def find_gpu_by_device_id(self, device_id: str) -> GpuModel | None:
         """The GPU with this PCI device id (four hex digits)."""
-        wanted = device_id.upper().removeprefix("0X")
+        wanted = device_id.lower().removeprefix("0x")
         return next((g for g in self.gpus() if wanted in g.pci_device_ids), None)
 
     def cudnn_releases(self) -> tuple[CudnnRelease, ...]:

@@ -55,7 +55,8 @@ def probe_machine(
     """
     probes = [_make(name, target) for name in PROBES]
     answers = run_probes(probes, source)
-    if not _nvml_answered(answers):
+    if not _nvml_answered(answers) and answers["nvml"].report.status != "timeout":
+        # A driver that hangs under NVML would hang nvidia-smi just as long.
         answers |= run_probes([_make(_LAST_RESORT, target)], source)
     now = dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds")
     return assemble(answers, created_at=now, origin=origin)

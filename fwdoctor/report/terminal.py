@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
+from fwdoctor.presence import frameworks
 from fwdoctor.report.components import component_rows, machine_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from fwdoctor.model.finding import Finding, Fix, Report
+    from fwdoctor.model.snapshot import DeepResult
     from fwdoctor.report.registry import RenderOptions
 
 _LABEL = 8  # columns before the text of a line
 _COMMAND = 12
+_MOST_EVIDENCE = 4
 _STYLES = {
     "FAIL": "bold red",
     "cause": "bold red",
@@ -98,9 +101,9 @@ def _headline(report: Report, width: int) -> Text:
     if report.input:
         headline = f"{report.input}: {headline}"
     gap = width - len(headline) - len(machine)
-    line = Text(headline, style="bold")
+    line = Text.assemble((headline, "bold"))
     if machine and gap >= 2:
-        line.append(" " * gap + machine, style="not bold")
+        line.append(" " * gap + machine)
     return line
 
 
@@ -131,9 +134,12 @@ def _finding_lines(finding: Finding, options: RenderOptions) -> Iterator[Text]:
     for line in finding.detail.splitlines():
         yield from _indented(line, options.width)
     if options.verbosity > 0:
-        for item in finding.evidence:
+        for item in finding.evidence[:_MOST_EVIDENCE]:
             text = f"{item.fact} = {item.value} ({item.source})"
             yield from _indented(text, options.width)
+        if len(finding.evidence) > _MOST_EVIDENCE:
+            more = len(finding.evidence) - _MOST_EVIDENCE
+            yield from _indented(f"and {more} more (--format json)", options.width)
     yield from _fix_lines(finding.fix, options.width)
     yield Text()
 
@@ -193,10 +199,27 @@ def _verbose_lines(report: Report, options: RenderOptions) -> Iterator[Text]:
         text = f"{outcome.code} {outcome.name} {outcome.outcome}{reason}"
         yield from _indented(text, options.width)
     yield Text()
+    for name, framework in frameworks(report.snapshot.target).items():
+        if framework.deep is not None:
+            yield from _indented(_deep_text(name, framework.deep), options.width)
     for probe in report.snapshot.probes:
         reason = f": {probe.reason}" if probe.reason else ""
         text = f"probe {probe.name} {probe.status}{reason}, {probe.ms:.1f} ms"
         yield from _indented(text, options.width)
+
+
+def _deep_text(name: str, deep: DeepResult) -> str:
+    """What the framework said when it was imported."""
+    seen = {True: "GPU found", False: "no GPU found", None: "GPU not known"}
+    parts = [f"import of {name} {deep.status} at stage {deep.stage}"]
+    parts.append(seen[deep.gpu_available])
+    if deep.cudnn_loaded:
+        parts.append(f"cuDNN {deep.cudnn_loaded} loaded")
+    if deep.libraries:
+        parts.append(f"{len(deep.libraries)} NVIDIA libraries mapped")
+    if deep.error:
+        parts.append(deep.error)
+    return ", ".join(parts)
 
 
 def _last_line(report: Report, seconds: float | None) -> str:
@@ -209,9 +232,8 @@ def _last_line(report: Report, seconds: float | None) -> str:
 
 def _labelled(label: str, text: str, width: int, hang: int = 0) -> Iterator[Text]:
     lines = _wrap(text, width - _LABEL, hang)
-    first = Text(f"{label:<{_LABEL - 1}} ", style=_STYLES.get(label, ""))
-    first.append(Text(lines[0], style="default"))
-    yield first
+    lead = f"{label:<{_LABEL - 1}} "
+    yield Text.assemble((lead, _STYLES.get(label, "")), lines[0])
     for line in lines[1:]:
         yield Text(" " * _LABEL + line)
 

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from fwdoctor.matrices.load import Matrices
-    from fwdoctor.model.matrix import GpuModel
     from fwdoctor.model.snapshot import DriverPackage, LibCuda, PciDevice, Snapshot
     from fwdoctor.versions import ComputeCapability, DriverVersion
 
@@ -108,7 +107,7 @@ def _plain_address(text: str | None) -> str:
 
 def device_name(device: PciDevice, matrices: Matrices) -> str:
     """What to call a GPU the driver did not name."""
-    model = _model(device, matrices)
+    model = matrices.find_gpu_by_device_id(device.device_id)
     return model.name if model else f"NVIDIA GPU 10de:{device.device_id}"
 
 
@@ -116,13 +115,8 @@ def device_capability(
     device: PciDevice, matrices: Matrices
 ) -> ComputeCapability | None:
     """The compute capability of a GPU on the bus, from its device id."""
-    model = _model(device, matrices)
+    model = matrices.find_gpu_by_device_id(device.device_id)
     return model.compute_capability if model else None
-
-
-def _model(device: PciDevice, matrices: Matrices) -> GpuModel | None:
-    wanted = device.device_id.lower()  # as the matrix writes them
-    return next((g for g in matrices.gpus() if wanted in g.pci_device_ids), None)
 
 
 def libcuda_of(snapshot: Snapshot) -> LibCuda | None:
