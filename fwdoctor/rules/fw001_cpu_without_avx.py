@@ -52,7 +52,9 @@ def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
     host = snapshot.host
     for name, framework in presence.frameworks(snapshot.target).items():
         is_killed = framework.deep is not None and framework.deep.signal == "SIGILL"
-        if is_killed or _lacks_avx(name, framework, host):
+        # A pasted list of flags may be cut short.
+        is_listed = snapshot.origin != "pasted" and _lacks_avx(name, framework, host)
+        if is_killed or is_listed:
             yield _problem(name, framework, host, is_killed=is_killed)
 
 

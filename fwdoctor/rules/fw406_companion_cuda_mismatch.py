@@ -86,7 +86,7 @@ def _major_on_pypi(
 ) -> int | None:
     """The CUDA major of PyPI's wheel; None where it may be another's wheel."""
     platform = machine_of(snapshot).platform
-    if platform not in _PLATFORMS:
+    if platform not in _PLATFORMS or snapshot.origin == "pasted":
         return None
     is_plain = "+" not in companion.version and companion.direct_url is None
     if not is_plain or companion.installer in (None, "conda"):
