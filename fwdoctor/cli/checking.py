@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -68,6 +69,7 @@ def take_snapshot(request: CheckRequest) -> Snapshot:
     target = Target(
         path=request.python or request.prefix,
         cwd=_cwd(),
+        own_prefix=sys.prefix,
         deep_timeout_s=DEEP_TIMEOUT_S if request.is_deep else None,
     )
     snapshot = probe_machine(source, target)

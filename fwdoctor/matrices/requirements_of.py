@@ -6,7 +6,6 @@ Works on the text of METADATA; nothing is read here.
 from __future__ import annotations
 
 import re
-from email.parser import HeaderParser
 from typing import TYPE_CHECKING
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -39,6 +38,8 @@ _EXTRA = re.compile(r"extra\s*==\s*[\"']([\w.-]+)[\"']")
 
 def parse_requirements(metadata: str) -> tuple[Requirement, ...]:
     """Return every readable `Requires-Dist` of a METADATA text."""
+    from email.parser import HeaderParser  # slow to import, and rules need none of it
+
     requirements = []
     for line in HeaderParser().parsestr(metadata).get_all("Requires-Dist", []):
         try:

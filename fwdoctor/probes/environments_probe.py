@@ -12,6 +12,7 @@ from fwdoctor.presence import frameworks
 from fwdoctor.probes.environments import (
     choose_target,
     find_environments,
+    is_tool_environment,
     read_environment,
 )
 from fwdoctor.probes.source import Source
@@ -44,7 +45,7 @@ class EnvironmentsProbe:
 
     def _read(self, source: Source) -> tuple[Environment, ...]:
         cwd = self._target.cwd
-        path = self._target.path or choose_target(source, cwd)
+        path = self._target.path or self._own(source) or choose_target(source, cwd)
         if path is None:
             return tuple(_iter_others(source, cwd, exclude=""))
         active = _active_prefixes(source)
@@ -60,6 +61,21 @@ class EnvironmentsProbe:
         target = replace(target, is_active=is_active)
         target = _named_from(cwd, self._with_deep(source, target))
         return (target, *_iter_others(source, cwd, exclude=found_at))
+
+    def _own(self, source: Source) -> str | None:
+        """Our own environment, when nothing is activated and it holds a framework."""
+        prefix = self._target.own_prefix
+        if prefix is None or _active_prefixes(source):
+            return None
+        if is_tool_environment(source, prefix):
+            return None
+        try:
+            found = read_environment(
+                source, prefix, is_target=False, is_active=False, cwd=self._target.cwd
+            )
+        except UsageError:
+            return None
+        return prefix if frameworks(found) else None
 
     def _with_deep(self, source: Source, target: Environment) -> Environment:
         timeout_s = self._target.deep_timeout_s

@@ -43,6 +43,7 @@ class Target:
 
     path: str | None = None  # an interpreter, a venv or conda prefix
     cwd: str = "/"
+    own_prefix: str | None = None  # of the Python that runs fwdoctor
     deep_timeout_s: float | None = None  # None: do not import the frameworks
 
 
