@@ -147,21 +147,56 @@ def build_runs(
     *,
     driver_cuda: CudaVersion | None = None,
 ) -> Verdict:
-    """Has the installed framework code for a GPU of capability `cc`?
-
-    The build's own record of its targets, with the PTX that was measured in the
-    release's kernels where the matrix has it.
-    """
-    release = matrices.find_release(name, framework.version or "")
-    measured = release.kernel_ptx if release else None
+    """Has the installed framework code for a GPU of capability `cc`?"""
+    sass, ptx = build_targets(name, framework, matrices)
+    if not sass:
+        return Verdict(ok=None, reason="the build's compute capabilities are not known")
     return gpu_runs(
         cc,
         matrices,
-        sass=framework.compute_capabilities or (),
-        ptx=(framework.ptx or ()) if measured is None else measured,
+        sass=sass,
+        ptx=ptx,
         build_cuda=framework.cuda,
         driver_cuda=driver_cuda,
     )
+
+
+def build_targets(
+    name: str, framework: Framework, matrices: Matrices
+) -> tuple[tuple[ComputeCapability, ...], tuple[ComputeCapability, ...]]:
+    """SASS and PTX targets of the installed framework; empty when not known.
+
+    The build's own record (where that was not read, the matrix's), with the PTX that
+    was measured in the release's kernels.
+    """
+    release = matrices.find_release(name, framework.version or "")
+    sass, ptx = framework.compute_capabilities, framework.ptx or ()
+    if sass is None:
+        sass, ptx = _published_targets(framework, release)
+    measured = release.kernel_ptx if release else None
+    return sass, ptx if measured is None else measured
+
+
+def _published_targets(
+    framework: Framework, release: Release | None
+) -> tuple[tuple[ComputeCapability, ...], tuple[ComputeCapability, ...]]:
+    """SASS and PTX of every published build for the same CUDA, taken together.
+
+    Which of them is installed is not known, so any of them may serve.
+    """
+    if release is None or framework.cuda is None:
+        return (), ()
+    is_conda = framework.source in ("conda-forge", "pytorch", "defaults")
+    builds = [
+        build
+        for build in (release.conda if is_conda else release.variants)
+        if build.cuda == framework.cuda
+    ]
+    if not all(build.compute_capabilities for build in builds):
+        return (), ()
+    sass = {cc for build in builds for cc in build.compute_capabilities}
+    ptx = {cc for build in builds for cc in build.ptx}
+    return tuple(sorted(sass)), tuple(sorted(ptx))
 
 
 def _cubin_runs(

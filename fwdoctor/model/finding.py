@@ -46,6 +46,7 @@ class Problem:
     evidence: tuple[Evidence, ...] = ()
     fix: tuple[Fix, ...] = ()
     severity: Severity | None = None  # None: the rule's own
+    cause: str | None = None  # None: the rule's own
     certainty: Certainty = "proven"
     blocks: tuple[Literal["torch", "tensorflow"], ...] = ()  # GPU unusable there
     references: tuple[str, ...] = ()

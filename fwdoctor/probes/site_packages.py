@@ -28,6 +28,8 @@ FRAMEWORKS = re.compile(
 COMPANIONS = re.compile(
     r"torch(vision|audio|text|data)|triton|keras|tf-keras|jax.*|xformers|flash-attn"
     r"|numpy|protobuf|tensorboard|tensorflow-.*|onnxruntime-gpu|cupy.*|bitsandbytes"
+    r"|torch-(scatter|sparse|cluster|geometric)|mmcv.*|vllm|pytorch3d|detectron2|natten"
+    r"|causal-conv1d|mamba-ssm"
 )
 HEAD_BYTES = 16_384
 METADATA_BYTES = 262_144

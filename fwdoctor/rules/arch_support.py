@@ -35,7 +35,10 @@ def unserved_gpus(
     ]
     is_some_served = any(verdict.ok for _, verdict in verdicts)
     for gpu, verdict in verdicts:
-        if verdict.ok is False and _is_too_old(gpu, framework, matrices) == too_old:
+        if (
+            verdict.ok is False
+            and _is_too_old(name, gpu, framework, matrices) == too_old
+        ):
             yield _problem(
                 name, framework, gpu, verdict, snapshot, matrices, is_some_served
             )
@@ -54,11 +57,11 @@ def _verdict(
     )
 
 
-def _is_too_old(gpu: Gpu, framework: Framework, matrices: Matrices) -> bool:
+def _is_too_old(name: str, gpu: Gpu, framework: Framework, matrices: Matrices) -> bool:
     assert gpu.compute_capability is not None  # noqa: S101  # filtered by the caller
-    targets = (*(framework.compute_capabilities or ()), *(framework.ptx or ()))
+    sass, ptx = compat.build_targets(name, framework, matrices)
     return compat.is_gpu_too_old(
-        gpu.compute_capability, targets, matrices, framework.cuda
+        gpu.compute_capability, (*sass, *ptx), matrices, framework.cuda
     )
 
 
@@ -73,9 +76,10 @@ def _problem(  # one value each of what it words
 ) -> Problem:
     product = presence.product_name(name, framework)
     is_seen = presence.is_observed_working(framework)
+    sass, ptx = compat.build_targets(name, framework, matrices)
     targets = " ".join(
-        [cc.sm for cc in framework.compute_capabilities or ()]
-        + [f"compute_{cc.major}{cc.minor}{cc.suffix}" for cc in framework.ptx or ()]
+        [cc.sm for cc in sass]
+        + [f"compute_{cc.major}{cc.minor}{cc.suffix}" for cc in ptx]
     )
     seen = "; yet it was seen using the GPU" if is_seen else ""
     return Problem(

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     "cuda-library-not-found",
     cause="cuda-lib-missing",
     needs=("target",),
+    explains=("FW407", "FW411"),
     hears=True,
 )
 def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:

@@ -51,7 +51,7 @@ MAIN_LIBRARY = "libcudnn.so"
     "cudnn-mismatch",
     cause="cudnn-mismatch",
     needs=("target",),
-    explains=("FW302",),
+    explains=("FW302", "FW407", "FW411"),
     hears=True,
 )
 def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:

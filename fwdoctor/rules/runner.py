@@ -58,7 +58,7 @@ def finding_of(rule: Rule, problem: Problem) -> Finding:
     return Finding(
         code=rule.code,
         name=rule.name,
-        cause=rule.cause,
+        cause=problem.cause or rule.cause,
         severity=problem.severity or rule.severity,
         role="separate",
         subject=problem.subject,
