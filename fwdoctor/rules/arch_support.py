@@ -22,14 +22,18 @@ if TYPE_CHECKING:
 def unserved_gpus(
     name: str, snapshot: Snapshot, matrices: Matrices, *, too_old: bool
 ) -> Iterator[Problem]:
-    """A problem for each GPU the framework's build has no code for.
+    """A problem for each GPU model the framework's build has no code for.
 
     `too_old` chooses which kind: GPUs older than the build's targets, or newer ones.
     """
     framework = presence.frameworks(snapshot.target).get(name)
     if framework is None or framework.kind != "cuda":
         return
-    gpus = [gpu for gpu in snapshot.gpus or () if gpu.compute_capability is not None]
+    models: dict[tuple[object, ...], Gpu] = {}
+    for gpu in snapshot.gpus or ():
+        if gpu.compute_capability is not None:
+            models.setdefault((gpu.name, gpu.compute_capability), gpu)
+    gpus = models.values()
     verdicts = [
         (gpu, _verdict(name, gpu, framework, snapshot, matrices)) for gpu in gpus
     ]

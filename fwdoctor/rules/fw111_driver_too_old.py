@@ -30,7 +30,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fwdoctor import compat, fixes, presence
-from fwdoctor.model.finding import Evidence, Problem
+from fwdoctor.model.finding import Evidence, Fix, Problem
 from fwdoctor.rules import driver_state as state
 from fwdoctor.rules.registry import rule
 from fwdoctor.solve.remedy import working_builds
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from fwdoctor.matrices.load import Matrices
     from fwdoctor.model.snapshot import Framework, Snapshot
+    from fwdoctor.versions import DriverVersion
 
 
 @rule(
@@ -94,8 +95,25 @@ def _check_one(
         ),
         fix=(
             *working_builds(snapshot, matrices, name),
-            fixes.driver_upgrade(snapshot, matrices, least),
+            *_upgrade(name, framework, least, snapshot, matrices),
         ),
         severity="warning" if works else None,
         blocks=() if works else (name,),  # type: ignore[arg-type]  # frameworks() keys are these words
     )
+
+
+def _upgrade(
+    name: str,
+    framework: Framework,
+    least: DriverVersion | None,
+    snapshot: Snapshot,
+    matrices: Matrices,
+) -> tuple[Fix, ...]:
+    """A newer driver, where it exists for these GPUs and the build has code for one."""
+    capabilities = presence.capabilities(snapshot)
+    served = [compat.build_runs(name, framework, cc, matrices) for cc in capabilities]
+    if capabilities and all(verdict.ok is False for verdict in served):
+        return ()
+    if fixes.driver_branch_for(snapshot, matrices, least) is None:
+        return ()
+    return (fixes.driver_upgrade(snapshot, matrices, least),)

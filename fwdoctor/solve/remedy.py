@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fwdoctor import fixes, presence
 from fwdoctor.model.finding import Fix
-from fwdoctor.solve.candidates import find_build, find_rebuild, machine_of
+from fwdoctor.solve.candidates import (
+    find_build,
+    find_rebuild,
+    machine_of,
+    without_python,
+)
 
 if TYPE_CHECKING:
     from fwdoctor.matrices.load import Matrices
@@ -38,7 +44,64 @@ def working_builds(
         newest = find_build(framework, machine, matrices)
         if newest is not None:
             offered.append(newest)
+    if not offered and not machine.is_conda:
+        return (
+            *_from_conda(framework, machine, matrices),
+            *_with_other_python(framework, snapshot, machine, matrices),
+        )
     return tuple(_fix_for(c, snapshot, machine, framework) for c in offered)
+
+
+def _from_conda(
+    framework: str, machine: Machine, matrices: Matrices
+) -> tuple[Fix, ...]:
+    """A new conda environment, where no wheel has code for these GPUs."""
+    found = find_build(framework, replace(machine, is_conda=True), matrices)
+    if found is None:
+        return ()
+    channel = found.variant.index
+    words = ["conda create", f"-n {framework}", f"-c {channel}"]
+    if machine.python:
+        words.append(f'"python={machine.python}"')
+    words.append(f'"{found.requirement}"')
+    return (
+        Fix(
+            effort="environment",
+            commands=(" ".join(words),),
+            why=f"no wheel in our data fits this machine; {channel} has"
+            f" {framework} {found.release.version} for CUDA {found.variant.cuda}",
+        ),
+    )
+
+
+def _with_other_python(
+    framework: str, snapshot: Snapshot, machine: Machine, matrices: Matrices
+) -> tuple[Fix, ...]:
+    """A new virtual environment with a Python that a working build has wheels for."""
+    if machine.python is None:
+        return ()
+    found = find_build(framework, without_python(machine), matrices)
+    if found is None:
+        return ()
+    pythons = found.variant.python or found.release.python
+    if not pythons:
+        return ()
+    folder = f".venv-{framework}"
+    make = f"python{pythons[-1]} -m venv {folder}"
+    install = f'{folder}/bin/pip install "{found.requirement}"'
+    if fixes.manager_of(snapshot.target) == "uv":
+        make = f"uv venv --python {pythons[-1]} {folder}"
+        install = f'uv pip install --python {folder} "{found.requirement}"'
+    if found.index_url:
+        install = f"{install} --index-url {found.index_url}"
+    return (
+        Fix(
+            effort="environment",
+            commands=(make, install),
+            why=f"{framework} {found.release.version} for CUDA {found.variant.cuda}"
+            f" works here, with Python {pythons[-1]} in an environment of its own",
+        ),
+    )
 
 
 def _fix_for(
