@@ -42,7 +42,7 @@ def judge(
     rules = [rule for rule in every if _is_chosen(rule.code, rule.name, select, ignore)]
     found, outcomes = run_rules(rules, snapshot, matrices)
     if catalogue is not None and snapshot.messages:
-        found = with_messages(found, snapshot, catalogue, tuple(rules))
+        found = with_messages(found, snapshot, catalogue, matrices, tuple(rules))
     findings = rank(found, every)
     verdicts = {
         name: _framework_verdict(name, framework, snapshot, matrices, findings)

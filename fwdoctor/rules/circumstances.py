@@ -1,0 +1,205 @@
+"""What the facts of a report say for or against each cause.
+
+A message often stands for several causes: «no CUDA-capable device is detected» has
+five. The facts beside it decide: a report from WSL, a container that was given no
+GPU, a variable that hides the devices. Each function below answers for one cause:
+
+    SHOWN      the facts show it
+    FITTING    the facts make it the likelier one
+    OPEN       the facts say nothing
+    EXCLUDED   the facts speak against it
+
+They choose between the causes that a message names, and are never asked alone.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from fwdoctor import compat, presence
+from fwdoctor.rules.report_facts import (
+    NO_DEVICES,
+    are_gpus_foreign,
+    containers_without_gpu,
+    free_memory_share,
+    gpu_counts,
+    has_cpu_build,
+    has_windows_gpu_end,
+    is_gpu_seen,
+    is_in_container,
+    unserved,
+    visible_devices,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fwdoctor.rules.heard import Heard
+
+
+class Support(IntEnum):
+    """How far the facts speak for a cause."""
+
+    EXCLUDED = -1
+    OPEN = 0
+    FITTING = 1
+    SHOWN = 2
+
+
+_LITTLE_MEMORY = 0.05  # share of a GPU's memory below which libraries cannot start
+
+
+def support(cause: str, heard: Heard) -> Support:
+    """How far the facts of this report speak for a cause."""
+    ask = _ASKED.get(cause)
+    return ask(heard) if ask is not None else Support.OPEN
+
+
+def _driver_missing(heard: Heard) -> Support:
+    driver = heard.snapshot.driver
+    if driver.version is not None and driver.nvidia_smi is not None:
+        return Support.EXCLUDED
+    return Support.EXCLUDED if is_gpu_seen(heard.snapshot) else Support.OPEN
+
+
+def _driver_not_loaded(heard: Heard) -> Support:
+    if heard.names_cause("driver-not-loaded"):
+        return Support.SHOWN
+    return Support.EXCLUDED if is_gpu_seen(heard.snapshot) else Support.OPEN
+
+
+def _driver_library_mismatch(heard: Heard) -> Support:
+    named = heard.names_cause("driver-library-mismatch")
+    return Support.SHOWN if named else Support.OPEN
+
+
+def _driver_too_old(heard: Heard) -> Support:
+    """Any framework of the report against the report's driver."""
+    snapshot = heard.snapshot
+    speaks, driver = presence.driver_cuda(snapshot), snapshot.driver.version
+    if speaks is None and driver is None:
+        return Support.OPEN
+    verdicts = [
+        compat.driver_runs(
+            framework.cuda,
+            heard.matrices,
+            driver=driver,
+            driver_cuda=speaks,
+            os_name=presence.driver_os(snapshot),
+        ).ok
+        for framework in presence.frameworks(snapshot.target).values()
+        if framework.cuda is not None
+    ]
+    if False in verdicts:
+        return Support.SHOWN
+    return Support.EXCLUDED if verdicts and all(verdicts) else Support.OPEN
+
+
+def _container_no_gpu(heard: Heard) -> Support:
+    if containers_without_gpu(heard.snapshot):
+        return Support.SHOWN
+    if not is_in_container(heard.snapshot):
+        known = heard.snapshot.host.os is not None or heard.snapshot.host.is_wsl
+        return Support.EXCLUDED if known else Support.OPEN
+    return Support.OPEN if is_gpu_seen(heard.snapshot) else Support.FITTING
+
+
+def _visible_devices(heard: Heard) -> Support:
+    value = visible_devices(heard.snapshot)
+    if value is None:
+        return Support.OPEN
+    if value.strip().lower() in NO_DEVICES:
+        return Support.SHOWN
+    count = gpu_counts(heard.snapshot)
+    numbers = [int(part) for part in value.split(",") if part.strip().isdigit()]
+    if numbers and count is not None and max(numbers) < count:
+        return Support.EXCLUDED
+    return Support.SHOWN if numbers and max(numbers) > 0 else Support.OPEN
+
+
+def _wsl_specific(heard: Heard) -> Support:
+    host = heard.snapshot.host
+    if host.is_wsl:
+        return Support.SHOWN
+    return Support.EXCLUDED if host.os is not None else Support.OPEN
+
+
+def _gpu_too_new(heard: Heard) -> Support:
+    return _arch(heard, too_old=False)
+
+
+def _gpu_too_old(heard: Heard) -> Support:
+    return _arch(heard, too_old=True)
+
+
+def _arch(heard: Heard, *, too_old: bool) -> Support:
+    kinds = unserved(heard.snapshot, heard.matrices)
+    if kinds is None:
+        return Support.OPEN
+    return Support.SHOWN if too_old in kinds else Support.EXCLUDED
+
+
+def _cpu_only_build(heard: Heard) -> Support:
+    is_cpu = has_cpu_build(heard.snapshot)
+    if is_cpu is None:
+        return Support.OPEN
+    return Support.SHOWN if is_cpu else Support.EXCLUDED
+
+
+def _no_wheel_for_platform(heard: Heard) -> Support:
+    snapshot = heard.snapshot
+    if has_windows_gpu_end(snapshot, heard.matrices):
+        return Support.SHOWN
+    return Support.FITTING if snapshot.host.is_tegra else Support.OPEN
+
+
+def _gpu_memory(heard: Heard) -> Support:
+    if heard.names_cause("gpu-memory"):
+        return Support.SHOWN
+    share = free_memory_share(heard)
+    if share is None:
+        return Support.OPEN
+    return Support.SHOWN if share < _LITTLE_MEMORY else Support.EXCLUDED
+
+
+def _hardware_fault(heard: Heard) -> Support:
+    return Support.SHOWN if heard.names_cause("hardware-fault") else Support.OPEN
+
+
+def _mig_config(heard: Heard) -> Support:
+    gpus = heard.snapshot.gpus or ()
+    if any(gpu.mig_enabled or "MIG" in (gpu.name or "") for gpu in gpus):
+        return Support.SHOWN
+    return Support.SHOWN if heard.names_cause("mig-config") else Support.OPEN
+
+
+def _not_an_install_problem(heard: Heard) -> Support:
+    snapshot = heard.snapshot
+    if snapshot.host.os == "macos" or are_gpus_foreign(snapshot):
+        return Support.SHOWN
+    return Support.OPEN
+
+
+def _healthy(heard: Heard) -> Support:
+    return Support.SHOWN if is_gpu_seen(heard.snapshot) else Support.OPEN
+
+
+_ASKED: dict[str, Callable[[Heard], Support]] = {
+    "driver-missing": _driver_missing,
+    "driver-not-loaded": _driver_not_loaded,
+    "driver-library-mismatch": _driver_library_mismatch,
+    "driver-too-old": _driver_too_old,
+    "container-no-gpu": _container_no_gpu,
+    "visible-devices": _visible_devices,
+    "wsl-specific": _wsl_specific,
+    "gpu-arch-too-new": _gpu_too_new,
+    "gpu-arch-too-old": _gpu_too_old,
+    "cpu-only-build": _cpu_only_build,
+    "no-wheel-for-platform": _no_wheel_for_platform,
+    "gpu-memory": _gpu_memory,
+    "hardware-fault": _hardware_fault,
+    "mig-config": _mig_config,
+    "not-an-install-problem": _not_an_install_problem,
+    "healthy": _healthy,
+}

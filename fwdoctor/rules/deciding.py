@@ -1,0 +1,286 @@
+"""Which cause a message stands for, read with its neighbours and the facts.
+
+Most messages are decided by weighing: the causes the catalogue names for a message,
+each with what the facts say for or against it. Some need a closer look, because two
+lines or a line and a number decide together; those have a decider of their own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fwdoctor import compat, presence
+from fwdoctor.rules.circumstances import Support, support
+from fwdoctor.rules.package_decisions import (
+    decide_pip_list,
+    decide_pip_none,
+    decide_shared_folder,
+)
+from fwdoctor.rules.report_facts import (
+    Reading,
+    cuda_versions,
+    is_compiled,
+    is_in_container,
+    unserved,
+)
+from fwdoctor.versions import ComputeCapability
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from fwdoctor.model.finding import Certainty
+    from fwdoctor.rules.heard import Heard, Told
+
+    Decider = Callable[[Told, Heard], Reading | None]
+
+_OWN_WEIGHT = {"proven": 4.0, "likely": 1.5, "possible": 0.5}
+_SETTLED_WEIGHT = 2.0
+_ENOUGH = 2.0  # weight from which a cause counts as likely
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What one message stands for in this report."""
+
+    told: Told
+    cause: str
+    certainty: Certainty
+    why: str = ""
+
+
+def decide_all(heard: Heard) -> tuple[Decision, ...]:
+    """A decision for each message that has one, those that settle most first.
+
+    What is settled first helps to decide the rest: a message that could stand for a
+    settled cause is taken as one more sign of it.
+    """
+    settled = {f.cause for f in heard.found if f.severity != "info"}
+    waiting = sorted(_uncovered(heard.told), key=lambda told: told.weight)
+    decisions: list[Decision] = []
+    for certainties in (("proven", "likely"), ("possible",)):
+        later: list[Told] = []
+        for told in waiting:
+            decision = _decide(told, heard, settled)
+            if decision is None:
+                later.append(told)
+            elif decision.certainty in certainties:
+                decisions.append(decision)
+                settled.add(decision.cause)
+            else:
+                later.append(told)
+        waiting = later
+    return tuple(decisions)
+
+
+def _uncovered(told: tuple[Told, ...]) -> tuple[Told, ...]:
+    """Less the general readings of a line of which a closer one was recognised."""
+    closest: dict[int, Told] = {}
+    for item in told:
+        line = item.message.line
+        if line not in closest or item.weight < closest[line].weight:
+            closest[line] = item
+    return tuple(
+        item
+        for item in told
+        if item is (best := closest[item.message.line])
+        or best.entry.cause is None
+        or item.entry.certainty == best.entry.certainty
+    )
+
+
+def _decide(told: Told, heard: Heard, settled: Collection[str]) -> Decision | None:
+    closer = _DECIDERS.get(told.id)
+    reading = closer(told, heard) if closer else None
+    if reading is not None:
+        return Decision(
+            told=told, cause=reading.cause, certainty="likely", why=reading.why
+        )
+    if told.entry.certainty == "proven" and told.entry.cause:
+        return Decision(told=told, cause=told.entry.cause, certainty="proven")
+    return _weighed(told, heard, settled)
+
+
+def _weighed(told: Told, heard: Heard, settled: Collection[str]) -> Decision | None:
+    """The candidate with most weight; the order of the catalogue breaks a tie."""
+    weights: dict[str, float] = {}
+    for cause in told.candidates:
+        fits = support(cause, heard)
+        if fits is Support.EXCLUDED and cause not in settled:
+            continue
+        own = cause == told.entry.cause
+        weights[cause] = (
+            float(fits)
+            + (_OWN_WEIGHT[told.entry.certainty] if own else 0.0)
+            + (_SETTLED_WEIGHT if cause in settled else 0.0)
+        )
+    if not weights:
+        return None
+    best = max(weights, key=lambda cause: weights[cause])
+    is_likely = weights[best] >= _ENOUGH or (
+        best == told.entry.cause and told.entry.certainty == "likely"
+    )
+    certainty: Certainty = "likely" if is_likely else "possible"
+    return Decision(told=told, cause=best, certainty=certainty)
+
+
+# Deciders for single messages
+
+
+def decide_capability(told: Told, heard: Heard) -> Reading | None:
+    """PyTorch prints the GPU and what the build has: older or newer than that?"""
+    del told
+    gpu = _capability(heard)
+    targets = _targets(heard)
+    if gpu is None or not targets:
+        return _by_build(heard)
+    build = next(
+        (f.cuda for f in presence.frameworks(heard.snapshot.target).values()), None
+    )
+    listed = f"{min(targets)} to {max(targets)}"
+    if compat.is_gpu_too_old(gpu, targets, heard.matrices, build):
+        return Reading("gpu-arch-too-old", f"{gpu} is older than the build's {listed}")
+    return Reading("gpu-arch-too-new", f"{gpu} is newer than the build's {listed}")
+
+
+def _capability(heard: Heard) -> ComputeCapability | None:
+    """The GPU's compute capability: as the message prints it, else of the report."""
+    for text in (*heard.captures("gpu.compute_capability"), *heard.captures("gpu.sm")):
+        found = _parse_capability(text)
+        if found is not None:
+            return found
+    return next(iter(presence.capabilities(heard.snapshot)), None)
+
+
+def _parse_capability(text: str) -> ComputeCapability | None:
+    parse = ComputeCapability.parse if "." in text else ComputeCapability.from_sm
+    try:
+        return parse(text)
+    except ValueError:
+        return None
+
+
+def _targets(heard: Heard) -> list[ComputeCapability]:
+    """What the build has code for, as the messages print it."""
+    words = " ".join(heard.captures("torch.arch_list")).split()
+    bounds = (
+        *heard.captures("torch.capability_min"),
+        *heard.captures("torch.capability_max"),
+        *heard.captures("tensorflow.minimum_capability"),
+    )
+    found = (_parse_capability(word.strip(".,")) for word in (*words, *bounds))
+    return [cc for cc in found if cc is not None]
+
+
+def _by_build(heard: Heard) -> Reading | None:
+    kinds = unserved(heard.snapshot, heard.matrices)
+    if kinds is None:
+        return _by_toolkit(heard)
+    if not kinds:
+        return None
+    return Reading("gpu-arch-too-old" if True in kinds else "gpu-arch-too-new")
+
+
+def _by_toolkit(heard: Heard) -> Reading | None:
+    """The GPU against every CUDA version of the report, whatever it belongs to."""
+    versions = cuda_versions(heard.snapshot)
+    for cc in presence.capabilities(heard.snapshot) if versions else ():
+        device = heard.matrices.find_architecture(cc)
+        if device is None:
+            continue
+        if device.first_cuda and max(versions) < device.first_cuda:
+            why = f"compute capability {cc} needs CUDA {device.first_cuda} or newer"
+            return Reading("gpu-arch-too-new", f"{why}; this is CUDA {max(versions)}")
+        if device.last_cuda and min(versions) > device.last_cuda:
+            why = f"CUDA {device.last_cuda} is the last with compute capability {cc}"
+            return Reading("gpu-arch-too-old", f"{why}; this is CUDA {min(versions)}")
+    return None
+
+
+def decide_no_kernel(told: Told, heard: Heard) -> Reading | None:
+    """Code for this GPU is missing: of the framework, or of something beside it?"""
+    if _targets(heard) and _capability(heard) is not None:
+        return decide_capability(told, heard)
+    if unserved(heard.snapshot, heard.matrices) != set():
+        return _by_build(heard)
+    why = "the framework has code for this GPU, so an extension lacks it"
+    cause = (
+        "compiler-toolchain" if is_compiled(heard.snapshot) else "companion-mismatch"
+    )
+    return Reading(cause, why)
+
+
+def decide_gemm(told: Told, heard: Heard) -> Reading | None:
+    """A CUDA library cannot start: no memory left, or no code for the GPU."""
+    del told
+    if support("gpu-memory", heard) is Support.SHOWN:
+        return Reading("gpu-memory", "almost no memory of the GPU was free")
+    found = _by_build(heard)
+    return found if found and found.cause == "gpu-arch-too-new" else None
+
+
+def decide_803(told: Told, heard: Heard) -> Reading | None:
+    """In a container it is the image's compatibility library, else an upgrade."""
+    del told
+    if not is_in_container(heard.snapshot):
+        return None
+    why = "the image brings CUDA compatibility libraries older than the host's driver"
+    return Reading("forward-compat", why)
+
+
+def decide_ptxas(told: Told, heard: Heard) -> Reading | None:
+    """Triton's own ptxas does not know the GPU; the framework may have code for it."""
+    del told
+    if unserved(heard.snapshot, heard.matrices):
+        return None
+    return Reading(
+        "compiler-toolchain", "the ptxas beside Triton is older than the GPU"
+    )
+
+
+def decide_foreign_library(told: Told, heard: Heard) -> Reading | None:
+    """A CUDA library of another major than the framework's: asked for by a partner."""
+    library = told.message.captures.get("library.missing", "")
+    major = library.rpartition(".so.")[2].partition(".")[0]
+    torch = heard.snapshot.target.torch if heard.snapshot.target else None
+    if not major.isdigit() or torch is None or torch.cuda is None:
+        return None
+    is_runtime = any(word in library for word in ("cudart", "cublas", "nvrtc"))
+    if not is_runtime or int(major) == torch.cuda.major:
+        return None
+    why = f"PyTorch is a CUDA {torch.cuda} build; what asks for {library} is not"
+    return Reading("companion-mismatch", why)
+
+
+_CAPABILITY = (
+    "torch-capability-not-compatible",
+    "torch-supported-capabilities",
+    "torch-found-gpu-capability",
+    "torch-capability-range",
+    "torch-minimum-capability",
+    "torch-compute-capability-cc",
+    "torch-suggested-cuda",
+    "torch-reinstall-other-cuda",
+)
+_SPELLINGS = ("text", "driver-name", "runtime-name", "number")
+_DECIDERS: dict[str, Decider] = {
+    **dict.fromkeys(_CAPABILITY, decide_capability),
+    **{f"cuda-209-{spelling}": decide_no_kernel for spelling in _SPELLINGS},
+    **{f"cuda-200-{spelling}": decide_no_kernel for spelling in _SPELLINGS},
+    "torch-device-kernel-image-invalid-init": decide_no_kernel,
+    "tf-implicit-init": decide_no_kernel,
+    "tf-blas-gemm": decide_gemm,
+    "tf-gemv-launch": decide_gemm,
+    "tf-cublas-handle": decide_gemm,
+    "cublas-not-initialized": decide_gemm,
+    **{f"cuda-803-{spelling}": decide_803 for spelling in _SPELLINGS},
+    "tf-cuinit-803": decide_803,
+    "triton-ptxas-gpu-name": decide_ptxas,
+    "cuda-lib-cudart": decide_foreign_library,
+    "cuda-lib-cublas": decide_foreign_library,
+    "tf-legacy-import-cudart": decide_foreign_library,
+    "pip-no-version-list": decide_pip_list,
+    "pip-no-version-none": decide_pip_none,
+    "ort-provider-not-available": decide_shared_folder,
+    "ort-available-cpu-only": decide_shared_folder,
+}

@@ -1,0 +1,93 @@
+"""The known messages of a text, with what each means and the facts beside them.
+
+This is what deciders and circumstances look at; it judges nothing itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from fwdoctor.intake.catalogue import Catalogue, MessageEntry
+    from fwdoctor.matrices.load import Matrices
+    from fwdoctor.model.finding import Finding
+    from fwdoctor.model.snapshot import Message, Snapshot
+
+_WEIGHTS = {"proven": 0, "likely": 1, "possible": 2}
+
+
+class Told(NamedTuple):
+    """One message of the text and its entry in the catalogue."""
+
+    message: Message
+    entry: MessageEntry
+
+    @property
+    def id(self) -> str:
+        """The entry's id."""
+        return self.entry.id
+
+    @property
+    def candidates(self) -> tuple[str, ...]:
+        """Every cause it may stand for, the entry's own first."""
+        own = (self.entry.cause,) if self.entry.cause else ()
+        return tuple(dict.fromkeys((*own, *self.entry.also)))
+
+    @property
+    def weight(self) -> tuple[int, int, int]:
+        """How much it settles, most first: certainty, few others, a long text."""
+        undecided = 3 if self.entry.cause is None else 0
+        certainty = _WEIGHTS[self.entry.certainty] + undecided
+        return certainty, len(self.entry.also), -len(self.entry.literal)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """All that was heard, and the facts and findings it is to be read with."""
+
+    snapshot: Snapshot
+    matrices: Matrices
+    told: tuple[Told, ...]
+    found: tuple[Finding, ...] = ()  # what the facts alone gave
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """The ids of all messages."""
+        return frozenset(item.id for item in self.told)
+
+    def has(self, *names: str) -> bool:
+        """Whether one of these messages was met."""
+        return not self.ids.isdisjoint(names)
+
+    def names_cause(self, cause: str) -> bool:
+        """Whether a message by itself stands for this cause, at least likely."""
+        return any(
+            item.entry.cause == cause and item.entry.certainty != "possible"
+            for item in self.told
+        )
+
+    def captures(self, fact: str) -> tuple[str, ...]:
+        """Every value the messages give for a fact, in the order of the text."""
+        found = (item.message.captures.get(fact) for item in self.told)
+        return tuple(dict.fromkeys(value for value in found if value))
+
+    def capture(self, fact: str) -> str | None:
+        """The first value the messages give for a fact."""
+        return next(iter(self.captures(fact)), None)
+
+
+def hear(
+    snapshot: Snapshot,
+    catalogue: Catalogue,
+    matrices: Matrices,
+    found: tuple[Finding, ...],
+) -> Heard:
+    """The snapshot's messages, less noise, ready to be decided on."""
+    told = [Told(message, catalogue.get(message.id)) for message in snapshot.messages]
+    return Heard(
+        snapshot=snapshot,
+        matrices=matrices,
+        told=tuple(item for item in told if not item.entry.noise),
+        found=found,
+    )

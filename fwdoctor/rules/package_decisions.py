@@ -1,0 +1,205 @@
+"""What pip's answer to an install line says: the Python, the platform, or the pin.
+
+«from versions: 2.2.0, …» is what the package index has for one interpreter, so the
+list tells the interpreter: its oldest version is the first release that was built for
+that Python. «none», or a list of source stubs only, means that no wheel at all fits.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from fwdoctor.rules.installed import parse_version
+from fwdoctor.rules.report_facts import Reading
+from fwdoctor.solve.candidates import machine_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from fwdoctor.matrices.load import Matrices
+    from fwdoctor.model.matrix import Release
+    from fwdoctor.model.snapshot import Snapshot
+    from fwdoctor.rules.heard import Heard, Told
+
+_REQUIREMENT = re.compile(
+    r"(?P<name>[A-Za-z][\w.-]*)(?:\[[^\]]*\])?\s*(?:(?P<operator>[=~<>!]{1,3})\s*"
+    r"(?P<version>\d[\w.]*)(?:\+(?P<label>\w+))?)?"
+)
+_FAMILIES = {
+    "torch": "torch",
+    "tensorflow": "tensorflow",
+    "tensorflow-gpu": "tensorflow",
+    "tensorflow-cpu": "tensorflow",
+}
+_VERSION = re.compile(r"\d+(?:\.\w+)+")
+
+
+class Wanted(NamedTuple):
+    """A requirement on a framework, taken apart."""
+
+    framework: str
+    package: str
+    version: str | None
+    label: str | None
+
+    def __str__(self) -> str:
+        return f"{self.package} {self.version}" if self.version else self.package
+
+
+def find_wanted(text: str | None) -> Wanted | None:
+    """The framework a requirement asks for, or None for another package."""
+    match = _REQUIREMENT.match((text or "").strip().strip("\"'"))
+    if match is None:
+        return None
+    name = match["name"].lower().replace("_", "-")
+    framework = _FAMILIES.get(name)
+    if framework is None:
+        return None
+    return Wanted(framework, name, match["version"], match["label"])
+
+
+def decide_pip_list(told: Told, heard: Heard) -> Reading | None:
+    """Other versions are on offer: is it the Python, the platform, or the pin?"""
+    wanted = find_wanted(told.message.captures.get("package.requirement"))
+    if wanted is None:
+        return None
+    offered = _offered(told, heard)
+    if offered and _are_stubs(offered, wanted.framework, heard.matrices):
+        return decide_pip_none(told, heard)
+    release = heard.matrices.find_release(wanted.framework, wanted.version or "")
+    if wanted.version is not None and release is None:
+        return Reading("wrong-index-or-pin", f"{wanted} was never published")
+    python = python_of(heard.snapshot) or _python_of_list(offered, wanted, heard)
+    if release is None:
+        return _unpinned(wanted, python)
+    if python is not None and release.python and python not in release.python:
+        return Reading("python-unsupported", _wheels_of(wanted, release, python))
+    if wanted.label is not None:
+        why = f"the index pip looked at has no build +{wanted.label}"
+        return Reading("wrong-index-or-pin", why)
+    if not _is_published(release, wanted.package, heard.snapshot):
+        return _not_published(wanted, release, heard.snapshot)
+    return None
+
+
+def decide_pip_none(told: Told, heard: Heard) -> Reading | None:
+    """No version at all fits: a Python or a platform without wheels."""
+    wanted = find_wanted(told.message.captures.get("package.requirement"))
+    snapshot = heard.snapshot
+    target = snapshot.target
+    if target is not None and target.bits == 32:
+        return Reading("no-wheel-for-platform", "this Python is a 32-bit one")
+    if wanted is None:
+        return None
+    release = heard.matrices.find_release(wanted.framework, wanted.version or "")
+    python = python_of(snapshot)
+    if wanted.version is not None and release is None:
+        return Reading("wrong-index-or-pin", f"{wanted} was never published")
+    if release is not None and python and release.python:
+        if python not in release.python:
+            return Reading("python-unsupported", _wheels_of(wanted, release, python))
+        if not _is_published(release, wanted.package, snapshot):
+            return _not_published(wanted, release, snapshot)
+        return None
+    if python is not None and _has_common_platform(snapshot):
+        why = f"the index had no wheel of {wanted} for Python {python}"
+        return Reading("python-unsupported", why)
+    return None
+
+
+def _unpinned(wanted: Wanted, python: str | None) -> Reading | None:
+    if python is None:
+        return None
+    why = f"what pip offers of {wanted.package} is what Python {python} can have"
+    return Reading("python-unsupported", why)
+
+
+def _wheels_of(wanted: Wanted, release: Release, python: str) -> str:
+    first, last = release.python[0], release.python[-1]
+    span = first if first == last else f"{first} to {last}"
+    return f"{wanted} has wheels for Python {span}; this is Python {python}"
+
+
+def _not_published(wanted: Wanted, release: Release, snapshot: Snapshot) -> Reading:
+    packages = {variant.package for variant in release.variants}
+    if wanted.package not in packages:
+        why = f"there is no {wanted}; GPU builds of it are named {wanted.framework}"
+        return Reading("wrong-index-or-pin", why)
+    platform = machine_of(snapshot).platform
+    return Reading("no-wheel-for-platform", f"{wanted} has no wheel for {platform}")
+
+
+def _is_published(release: Release, package: str, snapshot: Snapshot) -> bool:
+    """Whether any wheel of the package is for the report's platform."""
+    platforms = {
+        platform
+        for variant in release.variants
+        if variant.package == package
+        for platform in variant.platforms
+    }
+    if snapshot.host.os is None:
+        return bool(platforms)
+    return not platforms.isdisjoint({machine_of(snapshot).platform})
+
+
+def _has_common_platform(snapshot: Snapshot) -> bool:
+    """Linux, Windows or macOS on a processor that every release has wheels for."""
+    machine = (snapshot.host.machine or "x86_64").lower()
+    return machine in ("x86_64", "amd64") and not snapshot.host.is_tegra
+
+
+def python_of(snapshot: Snapshot) -> str | None:
+    """The report's Python as "3.12"."""
+    target = snapshot.target
+    parts = ((target.python_version if target else None) or "").split(".")
+    return ".".join(parts[:2]) if len(parts) > 1 else None
+
+
+def _offered(told: Told, heard: Heard) -> list[str]:
+    """The versions pip offered, as the message or the command lists them."""
+    listed = told.message.captures.get("package.versions_list", "")
+    found = _VERSION.findall(listed)
+    if found:
+        return found
+    offers = [command.offered for command in heard.snapshot.commands if command.offered]
+    return list(offers[0]) if offers else []
+
+
+def _are_stubs(offered: Iterable[str], framework: str, matrices: Matrices) -> bool:
+    """Whether all that is offered is older than every wheel: source stubs."""
+    oldest = parse_version(next(iter(matrices.versions(framework)), None))
+    versions = [parse_version(text) for text in offered]
+    return oldest is not None and all(v is not None and v < oldest for v in versions)
+
+
+def _python_of_list(offered: list[str], wanted: Wanted, heard: Heard) -> str | None:
+    """The Python whose first release is the oldest version on offer."""
+    first = parse_version(offered[0]) if offered else None
+    if first is None:
+        return None
+    seen: set[str] = set()
+    for release in heard.matrices.releases(wanted.framework):
+        new = [python for python in release.python if python not in seen]
+        if release.version == offered[0] or parse_version(release.version) == first:
+            return new[-1] if new else None
+        seen.update(release.python)
+    return None
+
+
+def decide_shared_folder(told: Told, heard: Heard) -> Reading | None:
+    """Two builds of one library were asked for: the last one written wins."""
+    del told
+    snapshot = heard.snapshot
+    names = {
+        package.name
+        for package in (snapshot.target.packages if snapshot.target else None) or ()
+    }
+    for command in snapshot.commands:
+        matches = (_REQUIREMENT.match(text) for text in command.requirements)
+        names |= {match["name"].lower() for match in matches if match}
+    both = {"onnxruntime", "onnxruntime-gpu"}
+    if both <= names:
+        why = "onnxruntime and onnxruntime-gpu share one folder, the last written wins"
+        return Reading("duplicate-or-shadowed-install", why)
+    return None

@@ -1,0 +1,164 @@
+"""Questions about a pasted report that several deciders ask.
+
+Pure functions over a snapshot; None is «the report does not say».
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from fwdoctor import compat, presence
+from fwdoctor.versions import CudaVersion
+
+if TYPE_CHECKING:
+    from fwdoctor.matrices.load import Matrices
+    from fwdoctor.model.matrix import Release
+    from fwdoctor.model.snapshot import Command, Snapshot
+    from fwdoctor.rules.heard import Heard
+
+# Values of CUDA_VISIBLE_DEVICES with which no GPU is seen.
+NO_DEVICES = frozenset({"", "-1", "none", "void", "nodevfiles", '""', "''"})
+_CONTAINER_TOOLS = frozenset({"docker", "podman", "docker-compose", "nerdctl"})
+
+
+class Reading(NamedTuple):
+    """The cause a closer look gives, and the numbers that it rests on."""
+
+    cause: str
+    why: str = ""
+
+
+def is_gpu_seen(snapshot: Snapshot) -> bool:
+    """Whether a framework of the report used or listed a GPU."""
+    frameworks = presence.frameworks(snapshot.target).values()
+    return any(framework.gpu_available is True for framework in frameworks)
+
+
+def is_in_container(snapshot: Snapshot) -> bool:
+    """Whether the report comes from a container, or shows one being started."""
+    if snapshot.container is not None and snapshot.container.kind:
+        return True
+    return bool(_container_commands(snapshot))
+
+
+def _container_commands(snapshot: Snapshot) -> tuple[Command, ...]:
+    return tuple(
+        command
+        for command in snapshot.commands
+        if command.tool in _CONTAINER_TOOLS and command.action in ("run", "create")
+    )
+
+
+def containers_without_gpu(snapshot: Snapshot) -> tuple[Command, ...]:
+    """Commands that start a container and ask for no GPU."""
+    return tuple(c for c in _container_commands(snapshot) if c.gpus is None)
+
+
+def visible_devices(snapshot: Snapshot) -> str | None:
+    """What CUDA_VISIBLE_DEVICES was set to, or None where it was not."""
+    return snapshot.env_vars.get("CUDA_VISIBLE_DEVICES")
+
+
+def gpu_counts(snapshot: Snapshot) -> int | None:
+    """How many GPUs the report lists; None where it lists none."""
+    return len(snapshot.gpus) if snapshot.gpus else None
+
+
+def are_gpus_foreign(snapshot: Snapshot) -> bool:
+    """Whether only other makers' GPUs, or builds for them, are in the report."""
+    if snapshot.gpus:
+        return False
+    frameworks = presence.frameworks(snapshot.target).values()
+    if any(framework.kind in ("rocm", "xpu", "metal") for framework in frameworks):
+        return True
+    vendors = {device.vendor for device in snapshot.pci or () if device.kind == "gpu"}
+    return bool(vendors) and "nvidia" not in vendors
+
+
+def has_cpu_build(snapshot: Snapshot) -> bool | None:
+    """Whether a framework is known to be built without CUDA; None: not known."""
+    kinds = {f.kind for f in presence.frameworks(snapshot.target).values()}
+    if "cpu" in kinds:
+        return True
+    return False if "cuda" in kinds and "unknown" not in kinds else None
+
+
+def has_windows_gpu_end(snapshot: Snapshot, matrices: Matrices) -> bool:
+    """TensorFlow on native Windows, in a release without CUDA builds for it."""
+    target = snapshot.target
+    tensorflow = target.tensorflow if target else None
+    if tensorflow is None or snapshot.host.os != "windows" or snapshot.host.is_wsl:
+        return False
+    release = matrices.find_release("tensorflow", tensorflow.version or "")
+    return release is not None and not has_cuda_build(release, "windows-x86_64")
+
+
+def has_cuda_build(release: Release, platform: str) -> bool:
+    """Whether a release was published with CUDA for a platform."""
+    return any(
+        variant.cuda is not None and platform in variant.platforms
+        for variant in release.variants
+    )
+
+
+def unserved(snapshot: Snapshot, matrices: Matrices) -> set[bool] | None:
+    """Of the GPUs the builds have no code for: which kinds, too old being True.
+
+    None when no framework of the report is known to be judged by; an empty set when
+    every GPU is served.
+    """
+    pairs = [
+        (name, framework, cc)
+        for name, framework in presence.frameworks(snapshot.target).items()
+        for cc in presence.capabilities(snapshot)
+        if framework.compute_capabilities or framework.ptx
+    ]
+    if not pairs:
+        return None
+    kinds: set[bool] = set()
+    for name, framework, cc in pairs:
+        if compat.build_runs(name, framework, cc, matrices).ok is False:
+            targets = (*(framework.compute_capabilities or ()), *(framework.ptx or ()))
+            kinds.add(compat.is_gpu_too_old(cc, targets, matrices, framework.cuda))
+    return kinds
+
+
+def cuda_versions(snapshot: Snapshot) -> set[CudaVersion]:
+    """CUDA versions of builds and toolkits, and those of unknown origin."""
+    found = {t.version for t in snapshot.toolkits or () if t.version}
+    frameworks = presence.frameworks(snapshot.target).values()
+    found |= {f.cuda for f in frameworks if f.cuda}
+    if not found and snapshot.driver.cuda_name:
+        found |= _parsed(snapshot.driver.cuda_name)
+    return found
+
+
+def _parsed(text: str) -> set[CudaVersion]:
+    try:
+        return {CudaVersion.parse(text)}
+    except ValueError:
+        return set()
+
+
+def is_compiled(snapshot: Snapshot) -> bool:
+    """Whether something was compiled on this machine: nvcc, CUDA_HOME, arch lists."""
+    compiling = {"CUDA_HOME", "TORCH_CUDA_ARCH_LIST", "NVCC_FLAGS"}
+    if compiling & {*snapshot.env_vars}:
+        return True
+    return any(toolkit.has_nvcc for toolkit in snapshot.toolkits or ())
+
+
+def free_memory_share(heard: Heard) -> float | None:
+    """How much of the GPU's memory was free, by the messages or by nvidia-smi."""
+    free = _number(heard.capture("gpu.memory_free_bytes"))
+    total = _number(heard.capture("gpu.memory_total_bytes"))
+    if free is not None and total:
+        return free / total
+    for gpu in heard.snapshot.gpus or ():
+        if gpu.memory_used_bytes is not None and gpu.memory_bytes:
+            return 1 - gpu.memory_used_bytes / gpu.memory_bytes
+    return None
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isdigit() else None
