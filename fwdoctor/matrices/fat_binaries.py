@@ -70,7 +70,8 @@ def _end_of(buffer: bytes, start: int) -> int | None:
     _, version, header_size, size = _HEADER.unpack_from(buffer, start)
     if version != 1 or header_size != _HEADER.size or size > _FAT_BINARY_MAX:
         return None
-    return start + header_size + int(size)
+    end: int = start + header_size + size
+    return end
 
 
 def _read_code(buffer: bytes, start: int, end: int) -> FatBinaryCode:
