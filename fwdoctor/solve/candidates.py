@@ -144,7 +144,7 @@ def fit(
     return Candidate(
         release=release,
         variant=variant,
-        gpu_verdicts=gpu_verdicts(variant, machine, matrices),
+        gpu_verdicts=gpu_verdicts(release, variant, machine, matrices),
         driver_verdict=driver_verdict(variant.cuda, machine, matrices),
     )
 

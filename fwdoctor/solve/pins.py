@@ -1,0 +1,361 @@
+"""From chosen builds to the exact pins of one environment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fwdoctor import compat
+from fwdoctor.model.plan import CONDA_FAMILY, Pin, PlanEnvironment
+from fwdoctor.solve.search import companion_version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from fwdoctor.matrices.load import Matrices
+    from fwdoctor.model.matrix import Release
+    from fwdoctor.model.plan import FrameworkName, Manager, Request
+    from fwdoctor.solve.candidates import Candidate, Machine
+    from fwdoctor.versions import CudaVersion, DriverVersion
+
+AND_CUDA = "and-cuda"
+
+
+def environment_of(  # one value each of what makes an environment
+    name: str,
+    builds: Sequence[Candidate],
+    machine: Machine,
+    matrices: Matrices,
+    request: Request,
+    *,
+    manager: Manager,
+    why: tuple[str, ...] = (),
+) -> PlanEnvironment | None:
+    """The environment holding these builds; None where no Python serves them all."""
+    python = choose_python(builds, machine, matrices)
+    if python is None:
+        return None
+    is_conda = manager in CONDA_FAMILY
+    make = _conda_pins if is_conda else _pip_pins
+    pins = tuple(make(builds, machine, matrices, request))
+    cudas = [b.variant.cuda for b in builds if b.variant.cuda is not None]
+    names: list[FrameworkName] = [framework_of(b) for b in builds]
+    return PlanEnvironment(
+        name=name,
+        frameworks=tuple(names),
+        manager=manager,
+        python=python,
+        pins=pins,
+        channels=tuple(_channels(builds, is_conda=is_conda)),
+        cuda=max(cudas, default=None),
+        least_driver=_least_driver(cudas, machine, matrices),
+        virtual_packages=_virtual_packages(cudas, machine) if is_conda else {},
+        why=(*why, *_reasons(builds, machine)),
+    )
+
+
+def framework_of(build: Candidate) -> FrameworkName:
+    """The framework a build is of."""
+    return "torch" if build.release.framework == "torch" else "tensorflow"
+
+
+# Python
+
+
+def choose_python(
+    builds: Iterable[Candidate], machine: Machine, matrices: Matrices
+) -> str | None:
+    """The Python all builds have; the newest that both frameworks' newest have."""
+    common: set[str] | None = None
+    for build in builds:
+        pythons = set(build.variant.python or build.release.python)
+        common = pythons if common is None else common & pythons
+    if machine.python is not None:
+        return machine.python if machine.python in (common or ()) else None
+    if not common:
+        return None
+    usual = usual_python(matrices)
+    return max(
+        (p for p in common if _order(p) <= _order(usual)),
+        key=_order,
+        default=min(common, key=_order),
+    )
+
+
+def usual_python(matrices: Matrices) -> str:
+    """The newest Python that both frameworks' newest final releases have."""
+    spans = [set(newest_final(name, matrices)) for name in ("torch", "tensorflow")]
+    return max(spans[0] & spans[1] or spans[0], key=_order)
+
+
+def newest_final(framework: str, matrices: Matrices) -> tuple[str, ...]:
+    """Python versions of the newest final release."""
+    for version in reversed(matrices.versions(framework)):
+        release = matrices.find_release(framework, version)
+        if release and not release.prerelease and not release.yanked:
+            return release.python
+    return ()
+
+
+def _order(python: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in python.split("."))
+
+
+# Wheels
+
+
+def _pip_pins(
+    builds: Sequence[Candidate],
+    machine: Machine,
+    matrices: Matrices,
+    request: Request,
+) -> Iterator[Pin]:
+    for build in builds:
+        variant, release = build.variant, build.release
+        index = variant.index
+        is_elsewhere = index.startswith("https://")
+        yield Pin(
+            name=variant.package,
+            version=release.version,
+            role="framework",
+            index=index,
+            local_label=variant.variant if is_elsewhere else None,
+            extras=(AND_CUDA,) if _uses_extra(build) else (),
+            why=_pin_reason(build, machine),
+        )
+        if release.framework == "torch":
+            yield from _companions(build, matrices, request)
+        elif variant.cuda is not None and not _uses_extra(build):
+            yield from _listed_libraries(release)
+    yield from _cudnn_wheel(builds, machine, matrices)
+    yield from _numpy(builds, machine)
+
+
+def _numpy(builds: Sequence[Candidate], machine: Machine) -> Iterator[Pin]:
+    """A bound where a wheel was compiled for NumPy 1 and does not say so itself."""
+    system = machine.platform.partition("-")[0]
+    for build in builds:
+        release = build.release
+        if release.numpy2.get(system) is False and not release.numpy_specs:
+            why = f"torch {release.version} was compiled for NumPy 1"
+            yield Pin(name="numpy", version="<2", role="library", why=why)
+
+
+def _uses_extra(build: Candidate) -> bool:
+    """Whether the extra brings NVIDIA's wheels and nothing that pip cannot have."""
+    extra = build.release.extras.get(AND_CUDA, {})
+    is_gpu = build.variant.cuda is not None
+    return is_gpu and bool(extra) and all(n.startswith("nvidia-") for n in extra)
+
+
+def _listed_libraries(release: Release) -> Iterator[Pin]:
+    """The extra's NVIDIA wheels one by one, without TensorRT, which is optional."""
+    for name, spec in sorted(release.extras.get(AND_CUDA, {}).items()):
+        if name.startswith("nvidia-"):
+            why = (
+                f"named by {release.framework}[{AND_CUDA}], whose TensorRT is left out"
+            )
+            version = spec.removeprefix("==")
+            yield Pin(name=name, version=version, role="library", why=why)
+
+
+def _companions(
+    build: Candidate, matrices: Matrices, request: Request
+) -> Iterator[Pin]:
+    for name in request.companions:
+        version = companion_version(build.release, name)
+        if version is None:
+            continue
+        index = build.variant.index
+        is_labelled = index.startswith("https://") and _is_on_index(
+            name, version, build, matrices
+        )
+        yield Pin(
+            name=name,
+            version=version,
+            role="companion",
+            index=index if is_labelled else "pypi",
+            local_label=build.variant.variant if is_labelled else None,
+            why=f"goes with torch {build.release.version}",
+        )
+
+
+def _is_on_index(name: str, version: str, build: Candidate, matrices: Matrices) -> bool:
+    """Whether PyTorch's index of this CUDA has the partner: made with that release.
+
+    torchaudio carries torch's number; one made for an older torch was only built for
+    that release's CUDA variants.
+    """
+    if name != "torchaudio" or version == build.release.version:
+        return True
+    made_for = matrices.find_release("torch", version)
+    variants = made_for.variants if made_for else ()
+    return any(v.index == build.variant.index for v in variants)
+
+
+def _cudnn_wheel(
+    builds: Sequence[Candidate], machine: Machine, matrices: Matrices
+) -> Iterator[Pin]:
+    """TensorFlow leaves cuDNN open: hold it at the last line with these GPUs."""
+    for build in builds:
+        cuda = build.variant.cuda
+        name = f"nvidia-cudnn-cu{cuda.major}" if cuda else ""
+        spec = build.release.extras.get(AND_CUDA, {}).get(name, "")
+        if cuda is None or build.release.framework != "tensorflow" or not spec:
+            continue
+        if spec.startswith("==") or any(name in b.variant.nvidia_pins for b in builds):
+            continue  # pinned exactly already
+        line = last_cudnn_line(cuda, machine, matrices)
+        if line is not None:
+            capability = min(machine.capabilities)
+            yield Pin(
+                name=name,
+                version=known_cudnn(name, line, matrices) or f"{line}.*",
+                role="library",
+                why=f"cuDNN {line} is the last with compute capability {capability};"
+                f" {build.release.framework} allows newer ones",
+            )
+
+
+def last_cudnn_line(
+    cuda: CudaVersion, machine: Machine, matrices: Matrices
+) -> str | None:
+    """The last cuDNN line with all GPUs; None when the newest still has them."""
+    lines = [r for r in matrices.cudnn_releases() if cuda.major in r.cuda_majors]
+    serving = [
+        r.version
+        for r in lines
+        if all(
+            compat.cudnn_runs(r.version, cc, matrices).ok for cc in machine.capabilities
+        )
+    ]
+    if not lines or not serving or serving[-1] == lines[-1].version:
+        return None
+    return serving[-1]
+
+
+def known_cudnn(name: str, line: str, matrices: Matrices) -> str | None:
+    """The newest exact version of a line that a PyTorch release pins."""
+    found = {
+        spec.removeprefix("==")
+        for release in matrices.releases("torch")
+        for variant in release.variants
+        if (spec := variant.nvidia_pins.get(name, "")).startswith(f"=={line}.")
+    }
+    return max(found, key=_order, default=None)
+
+
+# conda
+
+
+def _conda_pins(
+    builds: Sequence[Candidate],
+    machine: Machine,
+    matrices: Matrices,
+    request: Request,
+) -> Iterator[Pin]:
+    cudas = [b.variant.cuda for b in builds if b.variant.cuda is not None]
+    channel = builds[0].variant.index
+    if cudas:
+        yield Pin(
+            name="cuda-version",
+            version=str(max(cudas)),
+            role="library",
+            index=channel,
+            why="one CUDA for all of them",
+        )
+    for build in builds:
+        yield Pin(
+            name=build.variant.package,
+            version=build.release.version,
+            role="framework",
+            index=build.variant.index,
+            build=build.variant.build,
+            why=_pin_reason(build, machine),
+        )
+        if build.release.framework == "torch":
+            for name in request.companions:
+                version = companion_version(build.release, name)
+                if version:
+                    why = f"goes with torch {build.release.version}"
+                    yield Pin(
+                        name=name,
+                        version=version,
+                        role="companion",
+                        index=channel,
+                        why=why,
+                    )
+    yield from _cudnn_package(cudas, machine, matrices, channel)
+
+
+def _cudnn_package(
+    cudas: list[CudaVersion], machine: Machine, matrices: Matrices, channel: str
+) -> Iterator[Pin]:
+    if not cudas:
+        return
+    line = last_cudnn_line(max(cudas), machine, matrices)
+    if line is not None:
+        lines = [release.version for release in matrices.cudnn_releases()]
+        bound = lines[lines.index(line) + 1]
+        why = f"cuDNN {line} is the last with compute capability"
+        yield Pin(
+            name="cudnn",
+            version=f"<{bound}",
+            role="library",
+            index=channel,
+            why=f"{why} {min(machine.capabilities)}",
+        )
+
+
+# Facts of the environment
+
+
+def _channels(builds: Sequence[Candidate], *, is_conda: bool) -> Iterator[str]:
+    indexes = dict.fromkeys(b.variant.index for b in builds)
+    yield from (i for i in indexes if is_conda or i.startswith("https://"))
+
+
+def _least_driver(
+    cudas: list[CudaVersion], machine: Machine, matrices: Matrices
+) -> DriverVersion | None:
+    floors = [
+        floor
+        for cuda in cudas
+        if (floor := compat.least_driver(cuda, matrices, os_name=machine.os_name))
+    ]
+    return max(floors, default=None)
+
+
+def _virtual_packages(cudas: list[CudaVersion], machine: Machine) -> dict[str, str]:
+    """What conda's solver is told of the machine."""
+    found: dict[str, str] = {}
+    if cudas:
+        found["__cuda"] = str(machine.driver_cuda or max(cudas))
+    if machine.glibc and machine.platform.startswith("linux"):
+        found["__glibc"] = machine.glibc
+    return found
+
+
+def _pin_reason(build: Candidate, machine: Machine) -> str:
+    cuda = build.variant.cuda
+    if cuda is None:
+        return "the CPU build"
+    codes = [
+        f"{cc}: {verdict.reason}"
+        for cc, verdict in zip(machine.capabilities, build.gpu_verdicts, strict=True)
+    ]
+    return f"built for CUDA {cuda}" + (f"; {'; '.join(codes)}" if codes else "")
+
+
+def _reasons(builds: Sequence[Candidate], machine: Machine) -> Iterator[str]:
+    for build in builds:
+        verdict = build.driver_verdict
+        if verdict is None or build.variant.cuda is None:
+            continue
+        name = f"{build.release.framework} {build.release.version}"
+        if verdict.how == "minor-version":
+            speaks = machine.driver_cuda
+            spoken = f"; this one speaks CUDA {speaks} itself" if speaks else ""
+            yield (
+                f"{name}, built for CUDA {build.variant.cuda}, runs on this driver by"
+                f" minor-version compatibility: {verdict.reason}{spoken}"
+            )
