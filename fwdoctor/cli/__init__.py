@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from fwdoctor.cli import check, explain, matrix, recommend, rules, snapshot
+from fwdoctor.cli import check, explain, matrix, recommend, rules, smoke, snapshot
 
 app = typer.Typer(
     name="fwdoctor",
@@ -23,6 +23,7 @@ app.command()(snapshot.snapshot)
 app.command()(explain.explain)
 app.command()(rules.rules)
 app.command()(matrix.matrix)
+app.command()(smoke.smoke)
 app.command()(recommend.recommend)
 
 

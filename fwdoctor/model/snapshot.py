@@ -390,6 +390,22 @@ class Assumption:
     was: str | None = None
 
 
+SmokeKind = Literal[
+    "missing",  # the framework is not installed
+    "unsupported",  # a framework too old for the test
+    "no-gpu",  # a GPU was asked for and none is seen
+    "not-on-device",  # tensors lie elsewhere than asked
+    "error",  # an exception
+    "out-of-memory",
+    "wrong-numbers",  # it ran, and its numbers are not the right ones
+    "did-not-learn",  # loss not finite or not falling, accuracy too low
+    "not-released",  # memory kept
+    "crashed",  # died of a signal
+    "killed",  # SIGKILL: most often for want of memory
+    "timeout",
+]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmokeResult:
     """One stage of a smoke test in one framework."""
@@ -399,6 +415,10 @@ class SmokeResult:
     status: Literal["passed", "failed", "skipped"]
     detail: str = ""
     seconds: float = 0.0
+    preset: str | None = None  # the model, for stages that train
+    device: str | None = None  # cpu, cuda:0, cuda:0+cuda:1
+    kind: SmokeKind | None = None  # of a failure
+    signal: str | None = None  # SIGSEGV …
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -429,6 +449,11 @@ class Snapshot:
     def target(self) -> Environment | None:
         """The environment being judged, if any."""
         return next((env for env in self.environments if env.is_target), None)
+
+    @property
+    def smoke_test(self) -> tuple[SmokeResult, ...] | None:
+        """The stages of the smoke test; None where none was run."""
+        return self.smoke or None
 
     def find_probe(self, name: str) -> ProbeReport | None:
         """The report of the named probe."""

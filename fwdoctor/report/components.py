@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fwdoctor.model.finding import Report
-    from fwdoctor.model.snapshot import Driver, Framework, Gpu, Snapshot
+    from fwdoctor.model.snapshot import Driver, Framework, Gpu, SmokeResult, Snapshot
 
 Status = Literal["ok", "FAIL", "warn", "none", "?"]
 
@@ -36,6 +36,7 @@ def component_rows(report: Report) -> tuple[Row, ...]:
         _driver_row(report),
         *_container_rows(snapshot),
         *_framework_rows(report),
+        *_smoke_rows(snapshot),
         *_other_environments(snapshot),
     )
 
@@ -148,6 +149,32 @@ def _framework_text(framework: Framework, report: Report) -> str:
         return text
     python = f" (Python {target.python_version})" if target.python_version else ""
     return f"{text} in {target.prefix}{python}"
+
+
+def _smoke_rows(snapshot: Snapshot) -> Iterator[Row]:
+    """What was trained, what failed, what was left out: a line each."""
+    for name, title in presence.FRAMEWORK_NAMES.items():
+        own = [r for r in snapshot.smoke if r.framework == name]
+        for result in own:
+            if result.status == "failed":
+                yield Row(status="FAIL", label="MNIST", text=smoke_text(result))
+            elif result.stage in ("accuracy", "together"):
+                word: Status = "ok" if result.status == "passed" else "none"
+                yield Row(status=word, label="MNIST", text=smoke_text(result))
+        counts = [sum(r.status == word for r in own) for word in ("passed", "skipped")]
+        skipped = next((r.detail for r in own if r.stage == "gpu"), "")
+        if own:
+            text = f"{title}: {counts[0]} stages passed, {counts[1]} skipped"
+            text = f"{text}; {skipped}" if skipped else text
+            yield Row(status="none", label="MNIST", text=text)
+
+
+def smoke_text(result: SmokeResult) -> str:
+    """One stage of the smoke test: what, on which device, what it said."""
+    words = (presence.FRAMEWORK_NAMES[result.framework], result.stage, result.preset)
+    what = " ".join(word for word in words if word)
+    where = f" on {result.device}" if result.device else ""
+    return f"{what}{where}: {result.detail}" if result.detail else f"{what}{where}"
 
 
 def _other_environments(snapshot: Snapshot) -> Iterator[Row]:

@@ -1,0 +1,194 @@
+"""What `smoke` and `check --smoke` do: choose data, train, judge, choose the code."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from fwdoctor import presence
+from fwdoctor.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fwdoctor.matrices.load import Matrices
+    from fwdoctor.model.finding import Report
+    from fwdoctor.model.snapshot import SmokeResult, Snapshot
+    from fwdoctor.smoke.dataset import Mnist
+    from fwdoctor.smoke.plan import FrameworkName
+    from fwdoctor.smoke.session import SmokeRequest
+
+OWN_RULES = "FW9"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmokeCommand:
+    """What the command line asked for."""
+
+    framework: str = "all"
+    python: str | None = None
+    prefix: str | None = None
+    device: str = "auto"
+    all_gpus: bool = False
+    presets: str | None = None
+    is_full: bool = False
+    data: str | None = None
+    may_download: bool = False
+    seconds: float | None = None
+    require_gpu: bool = False
+    is_deep: bool = False
+    is_quiet: bool = False
+
+
+def run_smoke_command(asked: SmokeCommand) -> tuple[Report, ExitCode]:
+    """The report, and the exit code it deserves."""
+    from fwdoctor.cli.checking import CheckRequest, take_snapshot
+    from fwdoctor.judge import judge
+    from fwdoctor.matrices.load import Matrices
+
+    presets = chosen_presets(asked.presets)
+    matrices = Matrices()
+    before = take_snapshot(CheckRequest(python=asked.python, prefix=asked.prefix))
+    request = _request(asked, presets, before)
+    check = judge(before, matrices)
+    results = train(request, before, check, is_quiet=asked.is_quiet)
+    report = report_on(before, results, matrices)
+    return report, exit_code(report)
+
+
+def chosen_presets(text: str | None) -> tuple[str, ...]:
+    """Names of presets; UsageError for one that does not exist."""
+    from fwdoctor.smoke.presets import DEFAULT_PRESETS, PRESETS
+
+    names = [word.strip().lower() for word in (text or "").split(",") if word.strip()]
+    if names == ["all"]:
+        return tuple(PRESETS)
+    for name in names:
+        if name not in PRESETS:
+            known = ", ".join(PRESETS)
+            raise UsageError("bad-option", f"--preset: {name!r} is not one of {known}")
+    return tuple(names) or DEFAULT_PRESETS
+
+
+def _request(
+    asked: SmokeCommand, presets: tuple[str, ...], snapshot: Snapshot
+) -> SmokeRequest:
+    from fwdoctor.smoke.session import (
+        FULL_TIMEOUT_S,
+        SUBSET_TIMEOUT_S,
+        SmokeRequest,
+        choose_device,
+    )
+
+    if asked.seconds is not None and not asked.seconds > 0:
+        raise UsageError("bad-option", "--seconds: must be more than 0")
+    choose_device(asked.device, snapshot)  # a wrong word is refused before all work
+    mnist = _mnist(asked, snapshot)
+    name: FrameworkName = asked.framework  # type: ignore[assignment]  # or "all"
+    usual = SUBSET_TIMEOUT_S if mnist.train_count < 10_000 else FULL_TIMEOUT_S
+    return SmokeRequest(
+        mnist=mnist,
+        frameworks=() if asked.framework == "all" else (name,),
+        device=asked.device,
+        presets=presets,
+        is_deep=asked.is_deep,
+        all_gpus=asked.all_gpus,
+        require_gpu=asked.require_gpu,
+        seconds=asked.seconds or usual,
+    )
+
+
+def _mnist(asked: SmokeCommand, snapshot: Snapshot) -> Mnist:
+    from fwdoctor.smoke.dataset import find_full, read_bundled, read_mnist
+
+    if asked.data is not None:
+        mnist = read_mnist(asked.data)
+        if asked.is_full and not mnist.is_full:
+            raise UsageError(
+                "data-incomplete",
+                f"{asked.data}: {mnist.train_count} training images, not the whole set",
+            )
+        return mnist
+    if not asked.is_full and not asked.may_download:
+        return read_bundled()
+    home = os.path.expanduser("~")
+    found = find_full(home)
+    if found is None and asked.may_download:
+        from fwdoctor.smoke.download import download
+
+        found = download(snapshot.target, home)
+    if found is None:
+        raise UsageError(
+            "data-missing",
+            "the whole MNIST is not in the usual places",
+            hint="give it with --data PATH, or add --download",
+        )
+    return found
+
+
+def train(
+    request: SmokeRequest, snapshot: Snapshot, check: Report, *, is_quiet: bool = False
+) -> tuple[SmokeResult, ...]:
+    """Run the test in the target environment, with progress on stderr."""
+    from fwdoctor.cli.smoke_progress import progress
+    from fwdoctor.smoke.runner import Runtime
+    from fwdoctor.smoke.session import Bench, run_smoke
+
+    target = snapshot.target
+    if target is None or target.python is None:
+        raise UsageError(
+            "no-environment",
+            "no Python environment to train in",
+            hint="name one with --python PATH",
+        )
+    with progress(is_quiet=is_quiet) as listen:
+        bench = Bench(
+            snapshot=snapshot,
+            runtime=Runtime(
+                python=target.python,
+                timeout_s=request.seconds or 0.0,
+                env=dict(os.environ),
+            ),
+            why_no_gpu=why_no_gpu(check),
+            listen=listen,
+        )
+        return run_smoke(request, bench)
+
+
+def why_no_gpu(check: Report) -> Mapping[str, str]:
+    """For each framework, the finding that says why it cannot use the GPU."""
+    found = {}
+    for name in presence.frameworks(check.snapshot.target):
+        blocking = [f for f in check.findings if name in f.blocks]
+        errors = [f for f in check.findings if f.severity == "error"]
+        verdict = check.frameworks.get(name)
+        for finding in (*blocking, *errors):
+            found[name] = f"{finding.code} {finding.name}: {finding.message}"
+            break
+        else:
+            if verdict is not None and verdict.gpu_usable is False:
+                found[name] = verdict.reason
+    return found
+
+
+def report_on(
+    before: Snapshot, results: tuple[SmokeResult, ...], matrices: Matrices
+) -> Report:
+    """The judged results; where a stage failed, the whole machine is judged again."""
+    from fwdoctor.judge import judge
+    from fwdoctor.smoke.summary import headline, with_observations
+
+    snapshot = with_observations(replace(before, smoke=results))
+    is_failed = any(result.status == "failed" for result in results)
+    report = judge(snapshot, matrices, select=() if is_failed else (OWN_RULES,))
+    return replace(report, headline=headline(results))
+
+
+def exit_code(report: Report) -> ExitCode:
+    """A failed stage is a finding whatever its cause; skips alone are no answer."""
+    results = report.snapshot.smoke
+    if any(f.severity == "error" and f.code.startswith("FW9") for f in report.findings):
+        return ExitCode.FINDINGS
+    is_trained = any(r.stage == "train" and r.status == "passed" for r in results)
+    return ExitCode.OK if is_trained else ExitCode.NOT_ENOUGH_FACTS

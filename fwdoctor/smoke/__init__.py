@@ -1,0 +1,1 @@
+"""Trains MNIST in a framework of the examined environment and proves what happened."""
