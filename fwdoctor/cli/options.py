@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 Format = Annotated[
     str,
     typer.Option(
-        "--format", "-f", help="terminal, json, jsonl or markdown.", metavar="FORMAT"
+        "--format",
+        "-f",
+        help="terminal, json, jsonl, markdown, junit, sarif, github or html.",
+        metavar="FORMAT",
     ),
 ]
 Output = Annotated[

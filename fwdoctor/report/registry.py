@@ -15,6 +15,10 @@ FORMATS = {
     "json": "json_report",
     "jsonl": "jsonl",
     "markdown": "markdown",
+    "junit": "junit",
+    "sarif": "sarif",
+    "github": "github",
+    "html": "html",
 }
 
 
