@@ -33,9 +33,7 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
         except KeyboardInterrupt:
             _leave(ExitCode.INTERRUPTED)
         except FwdoctorError as error:
-            _say(f"fwdoctor: {error.message}")
-            if error.hint:
-                _say(f"hint: {error.hint}")
+            _say_error(error)
             _leave(error.exit_code)
         except BrokenPipeError:
             _drop_stdout()
@@ -49,6 +47,15 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
 
 def _leave(code: ExitCode) -> NoReturn:
     raise typer.Exit(int(code))
+
+
+def _say_error(error: FwdoctorError) -> None:
+    """The message may quote a file or an argument: nothing of it acts on a terminal."""
+    from fwdoctor.report.visible import visible
+
+    _say(f"fwdoctor: {visible(error.message)}")
+    if error.hint:
+        _say(f"hint: {visible(error.hint)}")
 
 
 def _say(text: str) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from fwdoctor.errors import SnapshotError
 from fwdoctor.model.codec import decode_snapshot, encode
 from fwdoctor.redact import redact_json
+from fwdoctor.report.visible import json_text
 
 if TYPE_CHECKING:
     from fwdoctor.model.snapshot import Snapshot
@@ -21,7 +22,7 @@ def snapshot_text(snapshot: Snapshot) -> str:
     home = os.environ.get("HOME") or os.environ.get("USERPROFILE")
     user = os.environ.get("USER") or os.environ.get("USERNAME")
     data = redact_json(encode(snapshot), home=home, user=user)
-    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+    return json_text(data)
 
 
 def read_snapshot(path: str) -> Snapshot:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from fwdoctor.model.codec import encode
 from fwdoctor.model.snapshot import SCHEMA_VERSION
 from fwdoctor.redact import redact_json
+from fwdoctor.report.visible import json_text
 
 if TYPE_CHECKING:
     from fwdoctor.model.finding import Report
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def render(report: Report, options: RenderOptions) -> str:
     """Indented JSON, one object, final newline."""
-    return json.dumps(as_json(report, options), indent=2, ensure_ascii=False) + "\n"
+    return json_text(as_json(report, options))
 
 
 def as_json(report: Report, options: RenderOptions) -> dict[str, Any]:

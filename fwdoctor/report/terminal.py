@@ -1,4 +1,7 @@
-"""The report for a person at a terminal: verdict, one cause, what to type, parts."""
+"""The report for a person at a terminal: verdict, one cause, what to type, parts.
+
+Every text of the snapshot goes through `visible`, in `_wrap` or where it is written.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from rich.text import Text
 
 from fwdoctor.presence import frameworks
 from fwdoctor.report.components import component_rows, machine_line
+from fwdoctor.report.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -96,10 +100,11 @@ def _note_lines(report: Report, width: int) -> Iterator[Text]:
 
 
 def _headline(report: Report, width: int) -> Text:
-    machine = machine_line(report.snapshot)
+    machine = visible(machine_line(report.snapshot))
     headline = report.headline
     if report.input:
         headline = f"{report.input}: {headline}"
+    headline = visible(headline)
     gap = width - len(headline) - len(machine)
     line = Text.assemble((headline, "bold"))
     if machine and gap >= 2:
@@ -111,7 +116,7 @@ def _first_command(report: Report) -> Iterator[Text]:
     for finding in report.findings[:1]:
         for fix in finding.fix[:1]:
             for command in fix.commands:
-                yield Text(" " * _LABEL + command)
+                yield Text(" " * _LABEL + visible(command))
 
 
 def _label_of(finding: Finding) -> str:
@@ -154,7 +159,7 @@ def _fix_lines(fixes: Iterable[Fix], width: int) -> Iterator[Text]:
         else:
             yield from _indented(f"or {text}", width)
         for command in fix.commands:
-            yield Text(" " * _COMMAND + command, style="bold")
+            yield Text(" " * _COMMAND + visible(command), style="bold")
 
 
 def _question_lines(report: Report, width: int) -> Iterator[Text]:
@@ -176,7 +181,8 @@ def _footer(report: Report, options: RenderOptions) -> Iterator[Text]:
         if outcome.outcome in counts:
             counts[outcome.outcome] += 1
     hidden = sum(f.role == "consequence" for f in report.findings)
-    parts = [f"{counts['passed']} checks passed", f"{counts['skipped']} skipped"]
+    checks = "check" if counts["passed"] == 1 else "checks"
+    parts = [f"{counts['passed']} {checks} passed", f"{counts['skipped']} skipped"]
     if hidden and options.verbosity <= 0:
         noun = "consequence" if hidden == 1 else "consequences"
         parts.insert(0, f"{hidden} {noun} of the cause hidden")
@@ -244,6 +250,7 @@ def _indented(text: str, width: int) -> Iterator[Text]:
 
 
 def _wrap(text: str, room: int, hang: int) -> list[str]:
+    text = visible(text)
     if len(text) <= room:
         return [text]
     return textwrap.wrap(
