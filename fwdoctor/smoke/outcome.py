@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fwdoctor.smoke.plan import Plan
 
 _BEFORE: Final = ("import", "device", "allocate", "matmul", "convolution")
+_TOGETHER: Final = ("import", "device", "allocate", "all-reduce")
 _EACH: Final = ("train", "accuracy", "placement")
 _AFTER: Final = ("mixed-precision", "compile")
 _STATUSES: Final = ("passed", "failed", "skipped")
@@ -44,6 +45,8 @@ class TaskRun:
 def stages_of(plan: Plan) -> tuple[Stage, ...]:
     """Every stage a sound child goes through, in order."""
     names = [preset.name for preset in plan.presets]
+    if plan.world > 1:
+        return (*((s, None) for s in _TOGETHER), ("together", names[0]))
     if plan.max_steps is not None:
         return (*((s, None) for s in _BEFORE[:3]), *(("train", name) for name in names))
     return (
@@ -85,7 +88,7 @@ def _recorded(plan: Plan, record: Mapping[str, object]) -> Iterator[SmokeResult]
         kind, seconds = entry.get("kind"), entry.get("seconds")
         yield SmokeResult(
             framework=plan.framework,
-            device=plan.device,
+            device=plan.devices,
             stage=name,
             preset=_text(entry.get("preset")),
             status=status,
@@ -137,7 +140,7 @@ def _result(
 ) -> SmokeResult:
     return SmokeResult(
         framework=plan.framework,
-        device=plan.device,
+        device=plan.devices,
         stage=stage[0],
         preset=stage[1],
         status=status,  # type: ignore[arg-type]  # a literal at each call

@@ -33,8 +33,18 @@ class Plan:
     mnist: Mnist
     is_deep: bool = False
     max_steps: int | None = None  # stop training early: only the curve is wanted
+    world: int = 1  # processes or replicas that train together
     rank: int = 0
-    world: int = 1
+    rendezvous: str = ""  # the file where processes meet
+
+    @property
+    def devices(self) -> str:
+        """All devices of the plan, as a result names them."""
+        if self.world == 1:
+            return self.device
+        is_cpu = self.device == "cpu"
+        names = ["cpu" if is_cpu else f"cuda:{i}" for i in range(self.world)]
+        return "+".join(names)
 
     @property
     def for_curve(self) -> Plan:
@@ -111,8 +121,9 @@ def _as_json(plan: Plan, blobs: dict[str, tuple[int, int]]) -> dict[str, object]
         "device": plan.device,
         "is_deep": plan.is_deep,
         "max_steps": plan.max_steps,
-        "rank": plan.rank,
         "world": plan.world,
+        "rank": plan.rank,
+        "rendezvous": plan.rendezvous,
         "train_count": plan.mnist.train_count,
         "test_count": plan.mnist.test_count,
         "blobs": blobs,

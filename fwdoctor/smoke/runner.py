@@ -10,7 +10,8 @@ import json
 import os
 import tempfile
 import threading
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from fwdoctor.process import Child
@@ -27,7 +28,12 @@ if TYPE_CHECKING:
     Listener = Callable[[Record], None]
 
 TASKS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tasks")
-SCRIPTS = {"torch": "torch_mnist.py", "tensorflow": "tensorflow_mnist.py"}
+SCRIPTS = {
+    "torch": "torch_mnist.py",
+    "tensorflow": "tensorflow_mnist.py",
+    "torch together": "torch_together.py",
+    "tensorflow together": "tensorflow_together.py",
+}
 POLL_S = 0.1
 
 
@@ -65,6 +71,52 @@ def run_task(plan: Plan, runtime: Runtime, listen: Listener | None = None) -> Ta
         with _Watch(folder, listen):
             ended = child.finish()
         return explain_task(plan, ended, read_record(folder))
+
+
+def run_together(plan: Plan, runtime: Runtime) -> TaskRun:
+    """Several processes of PyTorch, or one of TensorFlow with several replicas.
+
+    The answer is that of the first process that failed, else of the first one.
+    """
+    count = plan.world if plan.framework == "torch" else 1
+    script = runtime.script_for(f"{plan.framework} together")
+    with (
+        tempfile.TemporaryDirectory(
+            prefix="fwdoctor-", ignore_cleanup_errors=True
+        ) as shared,
+        ExitStack() as stack,
+    ):
+        started = []
+        for rank in range(count):
+            own = _plan_of(plan, rank, shared)
+            folder = os.path.join(shared, str(rank))
+            os.mkdir(folder)
+            child = Child(
+                [runtime.python, "-B", script, write_plan(own, folder)],
+                timeout_s=runtime.timeout_s,
+                env=child_env(runtime.env, folder) | _rank_variables(own),
+                cwd=folder,
+            )
+            stack.callback(child.kill)
+            started.append((own, child, folder))
+        runs = [
+            explain_task(own, child.finish(), read_record(folder))
+            for own, child, folder in started
+        ]
+    return next((run for run in runs if run.is_failed), runs[0])
+
+
+def _plan_of(plan: Plan, rank: int, shared: str) -> Plan:
+    device = "cpu" if plan.device == "cpu" else f"cuda:{rank}"
+    meeting = os.path.join(shared, "rendezvous")
+    return replace(plan, device=device, rank=rank, rendezvous=meeting)
+
+
+def _rank_variables(plan: Plan) -> dict[str, str]:
+    """What torchrun would set; processes on one CPU meet on the loopback device."""
+    rank = str(plan.rank)
+    own = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": str(plan.world)}
+    return own | {"GLOO_SOCKET_IFNAME": "lo"} if plan.device == "cpu" else own
 
 
 def child_env(env: Mapping[str, str], folder: str) -> dict[str, str]:

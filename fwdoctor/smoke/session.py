@@ -9,9 +9,10 @@ from fwdoctor import presence
 from fwdoctor.errors import UsageError
 from fwdoctor.model.snapshot import SmokeResult
 from fwdoctor.smoke import agreement
+from fwdoctor.smoke.gpu_usage import GpuUsage
 from fwdoctor.smoke.plan import CURVE_STEPS, Plan
 from fwdoctor.smoke.presets import PRESETS
-from fwdoctor.smoke.runner import Runtime, run_task
+from fwdoctor.smoke.runner import Runtime, run_task, run_together
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -61,14 +62,72 @@ def run_smoke(request: SmokeRequest, bench: Bench) -> tuple[SmokeResult, ...]:
     runs: dict[str, TaskRun] = {}
     for name in wanted(request.frameworks, bench.snapshot.target):
         plan = _plan(request, name, device)
-        run = _run(plan, bench)
-        runs.setdefault(name, run)
-        results.extend(_explained(run, name, bench))
-        results.extend(_agreements(plan, run, bench))
+        runs[name], seen = _one(plan, bench)
+        results.extend(seen)
         if device == "cpu":
             results.append(_gpu_skipped(plan, request, bench))
+        if request.all_gpus and not runs[name].is_failed:
+            results.extend(_all_devices(plan, runs[name], bench))
     results.extend(_between(request.mnist, device, runs))
     return tuple(results)
+
+
+def _one(plan: Plan, bench: Bench) -> tuple[TaskRun, list[SmokeResult]]:
+    """One framework on one device, and everything seen of it."""
+    usage = GpuUsage(env=bench.runtime.env) if plan.device != "cpu" else None
+    run = _run(plan, bench, usage)
+    results = list(_explained(run, plan.framework, bench))
+    if usage is not None and run.curves:
+        results.append(_usage_result(plan, usage))
+    results.extend(_agreements(plan, run, bench))
+    return run, results
+
+
+def _usage_result(plan: Plan, usage: GpuUsage) -> SmokeResult:
+    return SmokeResult(
+        framework=plan.framework,
+        stage="seen-by-driver",
+        status="skipped" if usage.gpu is None else "passed",
+        device=plan.device,
+        detail=usage.text,
+    )
+
+
+def _all_devices(plan: Plan, first: TaskRun, bench: Bench) -> Iterator[SmokeResult]:
+    """Every other GPU alone, then all together; on the CPU two processes together."""
+    count = 2
+    if plan.device != "cpu":
+        found = first.facts.get("device_count")
+        count = found if isinstance(found, int) else 1
+        used = int(plan.device.partition(":")[2])
+        for index in (i for i in range(count) if i != used):
+            yield from _one(replace(plan, device=f"cuda:{index}"), bench)[1]
+    if count < 2:
+        detail = "one GPU only: nothing to train together with"
+        yield SmokeResult(
+            framework=plan.framework,
+            stage="together",
+            status="skipped",
+            device=plan.device,
+            detail=detail,
+        )
+        return
+    yield from _together(plan, count, bench)
+
+
+def _together(plan: Plan, world: int, bench: Bench) -> Iterator[SmokeResult]:
+    """All devices at once: sums are exact, and the losses are those of one device."""
+    device = "cpu" if plan.device == "cpu" else "cuda:0"
+    shared = replace(
+        plan,
+        device=device,
+        presets=plan.presets[:1],
+        max_steps=CURVE_STEPS,
+        world=world,
+    )
+    run = run_together(shared, bench.runtime)
+    yield from run.results
+    yield from _agreements(shared, run, bench)
 
 
 def wanted(
@@ -104,11 +163,14 @@ def _plan(request: SmokeRequest, name: FrameworkName, device: str) -> Plan:
     )
 
 
-def _run(plan: Plan, bench: Bench) -> TaskRun:
-    listen = bench.listen
-    if listen is None:
-        return run_task(plan, bench.runtime)
-    return run_task(plan, bench.runtime, lambda record: listen(plan, record))
+def _run(plan: Plan, bench: Bench, usage: GpuUsage | None = None) -> TaskRun:
+    def listen(record: Record) -> None:
+        if bench.listen is not None:
+            bench.listen(plan, record)
+        if usage is not None:
+            usage.look(record)
+
+    return run_task(plan, bench.runtime, listen)
 
 
 def _explained(run: TaskRun, name: str, bench: Bench) -> Iterator[SmokeResult]:
@@ -145,7 +207,7 @@ def _agreements(plan: Plan, run: TaskRun, bench: Bench) -> Iterator[SmokeResult]
     if plan.mnist.checksum == reference.checksum:
         others: Mapping[str, tuple[float, ...]] = reference.curves
         name = "the float64 reference"
-    elif plan.device != "cpu":
+    elif plan.device != "cpu" and plan.world == 1:
         others, name = _run(plan.for_curve, bench).curves, "the same steps on the CPU"
     else:
         yield _compared(plan, None, "skipped", "only the bundled data have a reference")
@@ -194,7 +256,7 @@ def _compared(plan: Plan, preset: str | None, status: str, text: str) -> SmokeRe
         framework=plan.framework,
         stage="losses-agree",
         preset=preset,
-        device=plan.device,
+        device=plan.devices,
         status=status,  # type: ignore[arg-type]  # a literal at each call
         kind="wrong-numbers" if status == "failed" else None,
         detail=text,
