@@ -12,6 +12,8 @@ from fwdoctor import __version__, compat, presence
 from fwdoctor.model.finding import FrameworkVerdict, Report
 from fwdoctor.rules.causes import HARMLESS_CAUSES
 from fwdoctor.rules.from_messages import with_messages
+from fwdoctor.rules.pasted_verdict import pasted_headline, pasted_word
+from fwdoctor.rules.questions import questions_for
 from fwdoctor.rules.ranking import rank
 from fwdoctor.rules.registry import load_rules
 from fwdoctor.rules.runner import run_rules
@@ -48,11 +50,13 @@ def judge(
         name: _framework_verdict(name, framework, snapshot, matrices, findings)
         for name, framework in presence.frameworks(snapshot.target).items()
     }
-    word = _verdict_word(snapshot, findings, verdicts)
+    word = _verdict_word(snapshot, findings, verdicts, catalogue)
+    is_asking = snapshot.origin == "pasted" and word == "not-enough-facts"
     return Report(
         fwdoctor_version=__version__,
         verdict=word,
         headline=_headline(snapshot, word, findings, verdicts),
+        questions=questions_for(snapshot, findings) if is_asking else (),
         frameworks=verdicts,
         findings=findings,
         outcomes=outcomes,
@@ -159,7 +163,10 @@ def _verdict_word(
     snapshot: Snapshot,
     findings: tuple[Finding, ...],
     verdicts: dict[str, FrameworkVerdict],
+    catalogue: Catalogue | None,
 ) -> VerdictWord:
+    if snapshot.origin == "pasted":
+        return pasted_word(snapshot, findings, verdicts, catalogue)
     if any(_is_alarm(finding) for finding in findings):
         return "findings"
     has_gpu = presence.has_nvidia_gpu(snapshot)
@@ -182,6 +189,9 @@ def _headline(
     findings: tuple[Finding, ...],
     verdicts: dict[str, FrameworkVerdict],
 ) -> str:
+    pasted = pasted_headline(word, findings) if snapshot.origin == "pasted" else None
+    if pasted is not None:
+        return pasted
     if word == "nothing-to-check" and presence.has_nvidia_gpu(snapshot) is False:
         return _headline_without_gpu(verdicts)
     if word == "not-enough-facts":

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from fwdoctor.rules.causes import HARMLESS_CAUSES
 from fwdoctor.rules.deciding import decide_all
 from fwdoctor.rules.heard import hear
 from fwdoctor.rules.telling import evidence_of, strongest, tell
@@ -68,9 +69,10 @@ def _supported(finding: Finding, decisions: list[Decision]) -> Finding:
     certainty = strongest([finding.certainty, *(d.certainty for d in decisions)])
     evidence = evidence_of(decision.told.message for decision in decisions)
     is_reported = any(decision.certainty != "possible" for decision in decisions)
+    is_alarm = is_reported and finding.cause not in HARMLESS_CAUSES
     return replace(
         finding,
         certainty=certainty,
         evidence=(*finding.evidence, *evidence),
-        severity="error" if is_reported else finding.severity,
+        severity="error" if is_alarm else finding.severity,
     )

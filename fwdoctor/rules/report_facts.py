@@ -8,12 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from fwdoctor import compat, presence
+from fwdoctor.fixes import CONDA_MANAGERS
 from fwdoctor.versions import CudaVersion
 
 if TYPE_CHECKING:
     from fwdoctor.matrices.load import Matrices
     from fwdoctor.model.matrix import Release
-    from fwdoctor.model.snapshot import Command, Snapshot
+    from fwdoctor.model.snapshot import Command, Framework, Snapshot
     from fwdoctor.rules.heard import Heard
 
 # Values of CUDA_VISIBLE_DEVICES with which no GPU is seen.
@@ -99,6 +100,36 @@ def has_cuda_build(release: Release, platform: str) -> bool:
         variant.cuda is not None and platform in variant.platforms
         for variant in release.variants
     )
+
+
+def system_tensorflow(snapshot: Snapshot, matrices: Matrices) -> Framework | None:
+    """A pasted report's TensorFlow that opens the CUDA libraries of the system.
+
+    None for releases that can bring their libraries as packages, for packages of
+    conda, for live machines, and where it was seen using the GPU.
+    """
+    target = snapshot.target
+    tensorflow = target.tensorflow if target else None
+    if snapshot.origin != "pasted" or tensorflow is None:
+        return None
+    if tensorflow.kind != "cuda" or tensorflow.gpu_available is True:
+        return None
+    release = matrices.find_release("tensorflow", tensorflow.version or "")
+    if release is None or "and-cuda" in release.extras:
+        return None
+    is_conda = tensorflow.source in ("conda-forge", "defaults") or (
+        target is not None and target.manager in CONDA_MANAGERS
+    )
+    return None if is_conda else tensorflow
+
+
+def has_minor_sonames(cuda: CudaVersion, matrices: Matrices) -> bool:
+    """Whether this CUDA's libraries carry the minor version in their names.
+
+    They did until minor versions became compatible with each other.
+    """
+    toolkit = matrices.find_toolkit(cuda)
+    return toolkit is not None and not toolkit.minor_version_floor
 
 
 def unserved(snapshot: Snapshot, matrices: Matrices) -> set[bool] | None:
