@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from fwdoctor.cli import check, explain, matrix, recommend, rules, smoke, snapshot
+from fwdoctor.cli import check, env, explain, matrix, recommend, rules, smoke, snapshot, triage
 
 app = typer.Typer(
     name="fwdoctor",
@@ -20,11 +20,13 @@ app = typer.Typer(
 )
 app.command()(check.check)
 app.command()(snapshot.snapshot)
+app.command()(triage.triage)
 app.command()(explain.explain)
 app.command()(rules.rules)
 app.command()(matrix.matrix)
-app.command()(smoke.smoke)
 app.command()(recommend.recommend)
+app.command()(env.env)
+app.command()(smoke.smoke)
 
 
 @app.callback(invoke_without_command=True)
