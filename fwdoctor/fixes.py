@@ -48,7 +48,7 @@ def install_command(
     `requirements` are in pip's spelling; for conda they must be match specs already.
     """
     manager = manager_of(environment)
-    specs = [_quote(spec) for spec in requirements]
+    specs = [shell_word(spec) for spec in requirements]
     if manager in CONDA_MANAGERS:
         return " ".join([*_conda_lead(manager, environment), *specs])
     words = _pip_words(environment, "install")
@@ -65,6 +65,7 @@ def install_command(
 def uninstall_command(environment: Environment | None, names: Iterable[str]) -> str:
     """One command that removes these distributions."""
     manager = manager_of(environment)
+    names = [shell_word(name) for name in names]
     if manager in CONDA_MANAGERS:
         return " ".join([manager, "remove", *names])
     words = _pip_words(environment, "uninstall")
@@ -77,14 +78,14 @@ def python_command(environment: Environment | None, code: str) -> str:
     """A line that runs `code` in the environment's interpreter, to verify a fix."""
     python = environment.python if environment else None
     is_here = environment is None or environment.is_active or not python
-    return f"{'python' if is_here else _quote(python or '')} -c {_quote(code)}"
+    return f"{'python' if is_here else shell_word(python or '')} -c {shell_word(code)}"
 
 
 def check_command(environment: Environment | None) -> str:
     """The `fwdoctor check` line that looks at this environment again."""
     if environment is None or environment.is_active:
         return "fwdoctor check"
-    return f"fwdoctor check --python {_quote(environment.prefix)}"
+    return f"fwdoctor check --python {shell_word(environment.prefix)}"
 
 
 def driver_upgrade(
@@ -342,7 +343,7 @@ def package_of(snapshot: Snapshot, path: str) -> tuple[str, ...]:
         "suse": "rpm -qf",
         "arch": "pacman -Qo",
     }.get(_family(snapshot) or "")
-    return (f"{command} {_quote(path)}",) if command else ()
+    return (f"{command} {shell_word(path)}",) if command else ()
 
 
 def without_folders(value: str, unwanted: Iterable[str]) -> str:
@@ -351,16 +352,16 @@ def without_folders(value: str, unwanted: Iterable[str]) -> str:
     kept = [f for f in value.split(":") if f and f.rstrip("/") not in dropped]
     if not kept:
         return "unset LD_LIBRARY_PATH"
-    return f"export LD_LIBRARY_PATH={_quote(':'.join(kept))}"
+    return f"export LD_LIBRARY_PATH={shell_word(':'.join(kept))}"
 
 
 def _pip_words(environment: Environment | None, verb: str) -> list[str]:
     python = environment.python if environment else None
     is_here = environment is None or environment.is_active or not python
     if manager_of(environment) == "uv":
-        where = [] if is_here else ["--python", _quote(python or "")]
+        where = [] if is_here else ["--python", shell_word(python or "")]
         return ["uv", "pip", verb, *where]
-    return ["pip", verb] if is_here else [_quote(python or ""), "-m", "pip", verb]
+    return ["pip", verb] if is_here else [shell_word(python or ""), "-m", "pip", verb]
 
 
 def _conda_lead(manager: str, environment: Environment | None) -> list[str]:
@@ -368,12 +369,15 @@ def _conda_lead(manager: str, environment: Environment | None) -> list[str]:
         return ["pixi", "add"]
     where = []
     if environment is not None and not environment.is_active:
-        where = ["--prefix", _quote(environment.prefix)]
+        where = ["--prefix", shell_word(environment.prefix)]
     return [manager, "install", *where, "-c", "conda-forge"]
 
 
-def _quote(text: str) -> str:
-    safe = all(character.isalnum() or character in "@%+:,./-_" for character in text)
+def shell_word(text: str) -> str:
+    """The text as one word of a shell command, quoted where that is needed."""
+    if text.startswith("~/"):  # a tilde in quotes is not the home folder
+        return f"~/{shell_word(text[2:])}" if text[2:] else text
+    safe = all(character.isalnum() or character in "@%+:,./-_~" for character in text)
     if safe and text:
         return text
     for special in ("\\", '"', "$", "`"):

@@ -135,5 +135,5 @@ def _fixes(
 
 
 def _export(folders: Iterable[str]) -> str:
-    joined = ":".join(folders)
+    joined = fixes.shell_word(":".join(folders))
     return f"export LD_LIBRARY_PATH={joined}${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}"

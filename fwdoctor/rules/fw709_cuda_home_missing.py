@@ -100,7 +100,7 @@ def _fix(name: str, snapshot: Snapshot) -> Fix:
     unset = f"unset {name}"
     command = unset
     if present is not None and name in _VARIABLES:
-        command = f"export {name}={present}"
+        command = f"export {name}={fixes.shell_word(present)}"
     return Fix(
         effort="environment",
         commands=(command,),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import re
+import subprocess
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from fwdoctor.model.finding import Evidence, Finding, Fix, Report
 from fwdoctor.report.markdown import escape
 from fwdoctor.report.registry import FORMATS, RenderOptions, render
 from fwdoctor.report.visible import json_text, visible
+from tests.report.test_reports import MACHINES
 
 HOSTILE = (
     "\x1b[31mred\x1b[0m",
@@ -226,3 +229,36 @@ def test_every_format_bears_every_hostile_text(name: str) -> None:
 )
 def test_json_text_is_json(value: Any) -> None:
     assert json.loads(json_text(value)) == value
+
+
+@pytest.mark.skipif(not os.path.exists("/bin/sh"), reason="a POSIX shell")
+@pytest.mark.parametrize("place", ["python", "prefix", "owner", "location"])
+def test_a_name_in_a_command_stays_one_word_of_it(place: str) -> None:
+    """`$(…)` in the name of a folder or a distribution is not run when pasted."""
+    evil = '$(id)`id`; rm -rf "~" \'q'
+    path = MACHINES / "rtx4090-550-clobbered" / "snapshot.json"
+    data = json.loads(path.read_text(encoding="utf-8"))
+    environment = data["environments"][0]
+    if place == "owner":
+        environment["clashes"][0]["owners"][0] += evil
+    elif place == "location":
+        for library in environment["tensorflow"]["libraries"]:
+            library["intended"] = f"/{evil}/{library['soname']}"
+    else:
+        environment[place] += evil
+    report = judge(decode_snapshot(data), MATRICES)
+    fixes = [fix for finding in report.findings for fix in finding.fix]
+    words = [word for fix in fixes for word in (*fix.commands, fix.verify)]
+    concerned = [command for command in words if "(id)" in command]
+    assert concerned
+    for command in concerned:
+        assert any(evil in word for word in words_of(command)), command
+
+
+def words_of(command: str) -> list[str]:
+    """The words a shell makes of a command, without running it."""
+    script = f"set -- {command}\nprintf '%s\\0' \"$@\""
+    shell = subprocess.run(
+        ["/bin/sh", "-c", script], capture_output=True, text=True, check=True
+    )
+    return shell.stdout.split("\0")
