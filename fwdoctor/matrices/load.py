@@ -6,9 +6,9 @@ MatrixError naming file and field. Nothing is cached beyond the `Matrices` objec
 
 from __future__ import annotations
 
+import functools
 import json
 import os
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -285,7 +285,7 @@ class _Record:
     def rows(self, field: str) -> list[_Record]:
         """A list of objects; empty when absent."""
         values = self.get(field, list) or []
-        make = partial(_Record, self._path)
+        make = functools.partial(_Record, self._path)
         return [make(f"{field}[{i}]", value) for i, value in enumerate(values)]
 
     def inner(self, field: str) -> _Record:
@@ -314,8 +314,9 @@ def _merged(measured: Mapping[str, Any], authored: Mapping[str, Any]) -> dict[st
     return result
 
 
-_capability = ComputeCapability.parse
-_cuda = CudaVersion.parse
+# The same few dozen texts stand in every file: each is parsed once.
+_capability = functools.cache(ComputeCapability.parse)
+_cuda = functools.cache(CudaVersion.parse)
 _driver = DriverVersion.parse
 
 
