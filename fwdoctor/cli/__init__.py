@@ -7,7 +7,17 @@ from __future__ import annotations
 
 import typer
 
-from fwdoctor.cli import check, env, explain, matrix, recommend, rules, smoke, snapshot, triage
+from fwdoctor.cli import (
+    check,
+    env,
+    explain,
+    matrix,
+    recommend,
+    rules,
+    smoke,
+    snapshot,
+    triage,
+)
 
 app = typer.Typer(
     name="fwdoctor",

@@ -9,7 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from fwdoctor.matrices.load import Matrices
-    from fwdoctor.model.plan import Plan
+    from fwdoctor.model.plan import Plan, Request
     from fwdoctor.model.snapshot import Snapshot
 
 TargetOption = Annotated[
@@ -65,13 +65,19 @@ class PlanWish:
     prefer: str = "newest"
 
 
-def make_plan(wish: PlanWish, matrices: Matrices) -> tuple[Plan, Snapshot]:
+def make_plan(wish: PlanWish, matrices: Matrices) -> Plan:
     """The plan for the wished or this machine; UsageError for what is not clear."""
     from fwdoctor.solve.planner import solve
-    from fwdoctor.solve.requests import parse_request
 
     snapshot = machine_snapshot(wish, matrices)
-    request = parse_request(
+    return solve(snapshot, matrices, make_request(wish, snapshot, matrices))
+
+
+def make_request(wish: PlanWish, snapshot: Snapshot, matrices: Matrices) -> Request:
+    """What was wished, with the Python that a --target names."""
+    from fwdoctor.solve.requests import parse_request
+
+    return parse_request(
         matrices,
         frameworks=words(wish.frameworks),
         constraints=wish.constraints,
@@ -80,7 +86,6 @@ def make_plan(wish: PlanWish, matrices: Matrices) -> tuple[Plan, Snapshot]:
         python=wish.python or _target_python(wish, snapshot),
         prefer=wish.prefer,
     )
-    return solve(snapshot, matrices, request), snapshot
 
 
 def _target_python(wish: PlanWish, snapshot: Snapshot) -> str | None:

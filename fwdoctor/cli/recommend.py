@@ -56,7 +56,7 @@ def recommend(
         python=python,
         prefer=prefer,
     )
-    plan, _ = planning.make_plan(wish, Matrices())
+    plan = planning.make_plan(wish, Matrices())
     look = options.render_options(
         color=color, output=output, quiet=quiet, verbose=verbose
     )

@@ -38,6 +38,7 @@ class Target:
     """The machine a plan is for, as files and reports name it."""
 
     gpus: tuple[str, ...] = ()  # names, in the machine's order
+    gpu_keys: tuple[str, ...] = ()  # each as `--target gpu=` takes it
     capabilities: tuple[ComputeCapability, ...] = ()
     driver: DriverVersion | None = None
     driver_cuda: CudaVersion | None = None

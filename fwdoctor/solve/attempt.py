@@ -103,7 +103,7 @@ def _joint(task: Task, manager: Manager, *, is_native: bool) -> Attempt | None:
             continue
         builds = (joint.torch, joint.tensorflow)
         environment = environment_of(
-            "both",
+            "torch-tensorflow",
             builds,
             machine,
             task.matrices,

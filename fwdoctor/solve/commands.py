@@ -64,8 +64,7 @@ def _has_index(planned: PlanEnvironment) -> bool:
 
 
 def _folder(planned: PlanEnvironment) -> str:
-    is_only = planned.name == "both" or len(planned.frameworks) > 1
-    return ".venv" if is_only else f".venv-{planned.name}"
+    return ".venv" if len(planned.frameworks) > 1 else f".venv-{planned.name}"
 
 
 def _quoted(text: str) -> str:

@@ -72,6 +72,7 @@ def target_of(snapshot: Snapshot, matrices: Matrices) -> Target:
     gpus = snapshot.gpus or _gpus_on_bus(snapshot, matrices)
     return Target(
         gpus=tuple(gpu.name or f"GPU {gpu.index}" for gpu in gpus),
+        gpu_keys=tuple(_key_of(gpu, matrices) for gpu in gpus),
         capabilities=tuple(sorted({cc for g in gpus if (cc := g.compute_capability)})),
         driver=machine.driver,
         driver_cuda=machine.driver_cuda,
@@ -82,6 +83,15 @@ def target_of(snapshot: Snapshot, matrices: Matrices) -> Target:
         has_gpu=presence.has_nvidia_gpu(snapshot),
         created_at=snapshot.created_at,
     )
+
+
+def _key_of(gpu: Gpu, matrices: Matrices) -> str:
+    """The GPU's name where our data have it, else its compute capability."""
+    name = (gpu.name or "").removeprefix("NVIDIA ").removeprefix("GeForce ")
+    known = matrices.find_gpu(name) if name else None
+    if known is not None and known.compute_capability == gpu.compute_capability:
+        return name
+    return str(gpu.compute_capability or "")
 
 
 def _gpus_on_bus(snapshot: Snapshot, matrices: Matrices) -> tuple[Gpu, ...]:

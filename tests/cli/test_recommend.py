@@ -31,7 +31,7 @@ def test_json_holds_the_plan_and_its_commands() -> None:
     plan = json.loads(result.stdout)
     assert plan["outcome"] == "complete"
     (environment,) = plan["environments"]
-    assert environment["commands"][0].startswith("conda create -n both")
+    assert environment["commands"][0].startswith("conda create -n torch-tensorflow")
     assert plan["sources"]
     assert {"source", "confidence", "subject", "retrieved"} <= set(plan["sources"][0])
 

@@ -1,0 +1,1 @@
+"""Environment files from a plan; pure functions, one module a format."""

@@ -1,0 +1,38 @@
+"""One platform in the words of each tool."""
+
+from __future__ import annotations
+
+_CONDA = {
+    "linux-x86_64": "linux-64",
+    "linux-aarch64": "linux-aarch64",
+    "windows-x86_64": "win-64",
+    "macos-x86_64": "osx-64",
+    "macos-arm64": "osx-arm64",
+}
+_UV = {
+    "linux-x86_64": "x86_64-manylinux_2_28",
+    "linux-aarch64": "aarch64-manylinux_2_28",
+    "windows-x86_64": "x86_64-pc-windows-msvc",
+    "macos-x86_64": "x86_64-apple-darwin",
+    "macos-arm64": "aarch64-apple-darwin",
+}
+_SYSTEMS = {"linux": "linux", "windows": "win32", "macos": "darwin"}
+_MACHINES = {"windows-x86_64": "AMD64"}
+
+
+def conda_subdir(platform: str) -> str:
+    """The platform as conda calls it: linux-64."""
+    return _CONDA.get(platform, platform)
+
+
+def uv_platform(platform: str) -> str | None:
+    """The platform as `uv pip compile --python-platform` takes it."""
+    return _UV.get(platform)
+
+
+def marker(platform: str) -> str:
+    """The platform as an environment marker."""
+    system, _, arch = platform.partition("-")
+    name = _MACHINES.get(platform, arch)
+    where = f"sys_platform == '{_SYSTEMS.get(system, system)}'"
+    return f"{where} and platform_machine == '{name}'"
