@@ -60,6 +60,7 @@ class Field(NamedTuple):
     value: str
     offset: int
     has_colon: bool
+    is_heading: bool = False
 
 
 class LabelTable:
@@ -99,7 +100,8 @@ class LabelTable:
         if cleaned.lower() in self._empty:
             return None
         label = _plain(match["label"])
-        return Field(label, cleaned, offset, match["colon"] is not None)
+        has_colon = match["colon"] is not None
+        return Field(label, cleaned, offset, has_colon, is_heading)
 
 
 def clean(value: str) -> str:

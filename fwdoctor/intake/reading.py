@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fwdoctor.intake import collect_env, package_lists, smi_report
+from fwdoctor.intake import collect_env, conda_list, issue_template, pip_list, smi
 from fwdoctor.intake.assembly import assemble
 from fwdoctor.intake.merge import merge
 from fwdoctor.intake.message_facts import read_messages
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     Parser = Callable[[str], Facts | None]
 
 # Before the messages and after them, in the order in which they count.
-_EXACT: tuple[Parser, ...] = (collect_env.parse, smi_report.parse)
-_STATED: tuple[Parser, ...] = (package_lists.parse_pip, package_lists.parse_conda)
+_EXACT: tuple[Parser, ...] = (collect_env.parse, smi.parse)
+_STATED: tuple[Parser, ...] = (pip_list.parse, conda_list.parse, issue_template.parse)
 
 
 def read_report(text: str, *, catalogue: Catalogue, matrices: Matrices) -> Snapshot:
