@@ -265,9 +265,9 @@ def kernel_headers(snapshot: Snapshot) -> tuple[str, ...]:
     if kernel is None or family is None:
         return ()
     commands = {
-        "ubuntu": f"sudo apt install linux-headers-{kernel}",
-        "debian": f"sudo apt install linux-headers-{kernel}",
-        "dnf": f"sudo dnf install kernel-devel-{kernel}",
+        "ubuntu": f"sudo apt install linux-headers-{shell_word(kernel)}",
+        "debian": f"sudo apt install linux-headers-{shell_word(kernel)}",
+        "dnf": f"sudo dnf install kernel-devel-{shell_word(kernel)}",
         "suse": "sudo zypper install kernel-default-devel",
         "arch": "sudo pacman -S linux-headers",
     }

@@ -86,7 +86,7 @@ def _problem(path: str, target: Environment) -> Problem:
         fix=(
             Fix(
                 effort="environment",
-                commands=() if is_source else (f"mv {path} {renamed}",),
+                commands=() if is_source else (_move(path, renamed),),
                 why="start Python from another folder, or rename this one"
                 if is_source
                 else "rename the file",
@@ -95,3 +95,7 @@ def _problem(path: str, target: Environment) -> Problem:
         ),
         blocks=(framework,) if framework else (),
     )
+
+
+def _move(path: str, renamed: str) -> str:
+    return f"mv {fixes.shell_word(path)} {fixes.shell_word(renamed)}"

@@ -80,10 +80,11 @@ def _problem(
     losers = [owner for owner in owners if owner not in winners]
     hurt = _frameworks_of(target, {_major_of(owner) for owner in losers})
     subject = hurt[0] if hurt else (losers or owners)[0]
+    files = "1 file" if len(clashes) == 1 else f"{len(clashes)} files"
     return Problem(
         subject=subject,
         message=f"{_join(winners or owners)} overwrote"
-        f" {len(clashes)} files of {_join(losers or owners)}",
+        f" {files} of {_join(losers or owners)}",
         detail=_detail(target, hurt, clashes),
         evidence=tuple(
             Evidence(
@@ -146,11 +147,7 @@ def _keep_one(name: str, owners: list[str], target: Environment, remove: str) ->
     """Give one framework its libraries back; the other moves out."""
     framework = presence.frameworks(target)[name]
     major = framework.cuda.major if framework.cuda else None
-    wanted = [
-        f"{owner}=={presence.find_package(target, owner)}"
-        for owner in owners
-        if _major_of(owner) == major
-    ]
+    wanted = [_pinned(o, target) for o in owners if _major_of(o) == major]
     again = fixes.install_command(target, wanted, force=True, no_deps=True)
     title = presence.FRAMEWORK_NAMES[name]
     return Fix(
@@ -159,6 +156,11 @@ def _keep_one(name: str, owners: list[str], target: Environment, remove: str) ->
         why=f"give {title} its files back; the other then needs its own environment",
         verify=fixes.check_command(target),
     )
+
+
+def _pinned(owner: str, target: Environment) -> str:
+    version = presence.find_package(target, owner)
+    return f"{owner}=={version}" if version else owner
 
 
 def _join(names: list[str]) -> str:
