@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # Raw texts are for people to read; larger files are libraries and package lists.
 KEPT_BYTES = 200_000
+# Lists of the people on a machine.
+NEVER_KEPT = frozenset({"/etc/group", "/etc/passwd"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +34,8 @@ class RecordingSource(Source):
         except OSError as error:
             self.files.setdefault(path, f"[not read: {error.strerror or error}]\n")
             raise
-        if len(content) <= KEPT_BYTES and b"\0" not in content:
+        is_text = len(content) <= KEPT_BYTES and b"\0" not in content
+        if is_text and path not in NEVER_KEPT:
             self.files[path] = content.decode("utf-8", "replace")
         return content
 

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fwdoctor.probes.recording import RecordingSource, raw_texts
+
+
+def source_of(root: Path, **files: bytes) -> RecordingSource:
+    for name, content in files.items():
+        path = root / name.replace("__", "/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    env = {"HOME": "/home/alice", "USER": "alice"}
+    return RecordingSource(root=str(root), env=env, may_run=False)
+
+
+def test_texts_are_kept_by_their_path_and_redacted(tmp_path: Path) -> None:
+    source = source_of(tmp_path, proc__version=b"Linux /home/alice/.venv\n")
+    source.read_text("/proc/version")
+    assert raw_texts(source) == {"files/proc/version": "Linux ~/.venv\n"}
+
+
+def test_binary_and_large_files_are_not_kept(tmp_path: Path) -> None:
+    source = source_of(tmp_path, lib=b"\x7fELF\0", big=b"x" * 300_000)
+    source.read_bytes("/lib")
+    source.read_bytes("/big")
+    assert raw_texts(source) == {}
+
+
+def test_lists_of_people_are_never_kept(tmp_path: Path) -> None:
+    source = source_of(tmp_path, etc__group=b"video:x:44:alice,bob\n")
+    assert "bob" in source.read_text("/etc/group")
+    assert raw_texts(source) == {}
+
+
+def test_what_could_not_be_read_says_why(tmp_path: Path) -> None:
+    source = source_of(tmp_path)
+    with pytest.raises(OSError, match="No such file"):
+        source.read_text("/nowhere")
+    assert raw_texts(source) == {
+        "files/nowhere": "[not read: No such file or directory]\n"
+    }
