@@ -55,6 +55,12 @@ def check(
         bool,
         typer.Option("--deep", help="Also import the frameworks, in child processes."),
     ] = False,
+    smoke: Annotated[
+        bool,
+        typer.Option(
+            "--smoke", help="After a clean check, also train MNIST."
+        ),
+    ] = False,
     format_name: options.Format = "terminal",
     output: options.Output = None,
     color: options.Color = "auto",
@@ -85,6 +91,8 @@ def check(
         select=_words(select),
         ignore=_words(ignore),
         is_deep=deep,
+        is_smoke=smoke,
+        is_quiet=quiet,
     )
     report, code = run_check(request)
     look = options.render_options(

@@ -35,6 +35,8 @@ class CheckRequest:
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     is_deep: bool = False
+    is_smoke: bool = False  # train after a clean check
+    is_quiet: bool = False  # no progress on stderr
     raw_folder: str | None = None
 
 
@@ -52,7 +54,11 @@ def run_check(request: CheckRequest) -> tuple[Report, ExitCode]:
     matrices = Matrices()
     snapshot = apply_assumptions(take_snapshot(request), request.assume, matrices)
     report = judge(snapshot, matrices, select=request.select, ignore=request.ignore)
-    return report, exit_code(report, request)
+    if not request.is_smoke:
+        return report, exit_code(report, request)
+    from fwdoctor.cli.smoking import smoke_after
+
+    return smoke_after(report, request, matrices)
 
 
 def take_snapshot(request: CheckRequest) -> Snapshot:

@@ -12,6 +12,7 @@ from fwdoctor.errors import ExitCode, UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from fwdoctor.cli.checking import CheckRequest
     from fwdoctor.matrices.load import Matrices
     from fwdoctor.model.finding import Report
     from fwdoctor.model.snapshot import SmokeResult, Snapshot
@@ -183,6 +184,45 @@ def report_on(
     is_failed = any(result.status == "failed" for result in results)
     report = judge(snapshot, matrices, select=() if is_failed else (OWN_RULES,))
     return replace(report, headline=headline(results))
+
+
+def smoke_after(
+    check: Report, request: CheckRequest, matrices: Matrices
+) -> tuple[Report, ExitCode]:
+    """`check --smoke`: train where the check found no error, and judge again."""
+    from fwdoctor.cli import checking
+    from fwdoctor.judge import judge
+    from fwdoctor.smoke.session import wanted
+    from fwdoctor.smoke.summary import headline, with_observations
+
+    if request.snapshot is not None:
+        raise UsageError("bad-option", "--smoke trains here; it cannot use --snapshot")
+    code = checking.exit_code(check, request)
+    before = check.snapshot
+    errors = [f for f in check.findings if f.severity == "error"]
+    if not presence.frameworks(before.target):
+        return check, code
+    if errors or code is not ExitCode.OK:
+        reason = f"{errors[0].code} {errors[0].name}" if errors else check.headline
+        results = tuple(_not_run(name, reason) for name in wanted((), before.target))
+        return replace(check, snapshot=replace(before, smoke=results)), code
+    asked = SmokeCommand(is_quiet=request.is_quiet)
+    smoke_request = _request(asked, chosen_presets(None), before)
+    results = train(smoke_request, before, check, is_quiet=request.is_quiet)
+    after = with_observations(replace(before, smoke=results))
+    report = judge(after, matrices, select=request.select, ignore=request.ignore)
+    report = replace(report, headline=f"{report.headline} {headline(results)}")
+    is_failed = any(result.status == "failed" for result in results)
+    if is_failed and request.fail_on != "never":
+        return report, ExitCode.FINDINGS
+    return report, checking.exit_code(report, request)
+
+
+def _not_run(name: FrameworkName, reason: str) -> SmokeResult:
+    from fwdoctor.model.snapshot import SmokeResult
+
+    detail = f"not trained: the check must be clean first ({reason})"
+    return SmokeResult(framework=name, stage="start", status="skipped", detail=detail)
 
 
 def exit_code(report: Report) -> ExitCode:

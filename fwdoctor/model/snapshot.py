@@ -452,8 +452,9 @@ class Snapshot:
 
     @property
     def smoke_test(self) -> tuple[SmokeResult, ...] | None:
-        """The stages of the smoke test; None where none was run."""
-        return self.smoke or None
+        """The stages of the smoke test; None where nothing was run."""
+        is_run = any(result.status != "skipped" for result in self.smoke)
+        return self.smoke if is_run else None
 
     def find_probe(self, name: str) -> ProbeReport | None:
         """The report of the named probe."""

@@ -162,7 +162,8 @@ def _smoke_rows(snapshot: Snapshot) -> Iterator[Row]:
                 word: Status = "ok" if result.status == "passed" else "none"
                 yield Row(status=word, label="MNIST", text=smoke_text(result))
         counts = [sum(r.status == word for r in own) for word in ("passed", "skipped")]
-        skipped = next((r.detail for r in own if r.stage == "gpu"), "")
+        why = (r.detail for r in own if r.stage in ("gpu", "start"))
+        skipped = next(why, "")
         if own:
             text = f"{title}: {counts[0]} stages passed, {counts[1]} skipped"
             text = f"{text}; {skipped}" if skipped else text

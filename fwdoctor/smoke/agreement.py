@@ -8,10 +8,8 @@ NOISE_FACTOR times the largest deviation seen between sound runs.
 from __future__ import annotations
 
 import json
-import math
 import os
 from dataclasses import dataclass
-from operator import sub
 from typing import TYPE_CHECKING
 
 from fwdoctor.smoke.dataset import BUNDLED
@@ -61,17 +59,11 @@ def tolerance_for(reference: Reference, preset: str) -> float:
     return max(NOISE_FACTOR * noise, LEAST_TOLERANCE)
 
 
-def deviation(curve: Sequence[float], other: Sequence[float]) -> tuple[float, int]:
-    """Largest mean difference over a window, and the step where it begins."""
-    worst, place = 0.0, 0
-    for begin in range(0, len(curve), WINDOW):
-        ours, theirs = curve[begin : begin + WINDOW], other[begin : begin + WINDOW]
-        mean = sum(map(abs, map(sub, ours, theirs))) / len(ours)
-        if not mean <= worst:  # NaN is worse than anything
-            worst, place = mean, begin
-        if math.isnan(mean):
-            break
-    return worst, place
+def deviations(curve: Sequence[float], other: Sequence[float]) -> list[float]:
+    """Mean difference over each window, as far as both curves go."""
+    off = [abs(one - two) for one, two in zip(curve, other, strict=False)]
+    windows = [off[begin : begin + WINDOW] for begin in range(0, len(off), WINDOW)]
+    return [sum(window) / len(window) for window in windows]
 
 
 def compare(
@@ -88,14 +80,13 @@ def compare(
             " from the same weights and images"
         )
         return Agreement(is_close=False, text=text)
-    worst, place = deviation(curve[:count], other[:count])
+    found = deviations(curve, other)
+    part = next((n for n, off in enumerate(found) if not off <= tolerance), None)
+    if part is None:
+        text = f"losses of {count} steps within {max(found):.1e} of {name}"
+        return Agreement(is_close=True, text=f"{text}, {tolerance:.0e} allowed")
     text = (
-        f"losses of {count} steps within {worst:.1e} of {name}, {tolerance:.0e} allowed"
-    )
-    if worst <= tolerance:
-        return Agreement(is_close=True, text=text)
-    text = (
-        f"losses part from {name} at step {place + 1}: off by {worst:.2g} on average,"
-        f" {tolerance:.0e} allowed"
+        f"losses part from {name} at step {part * WINDOW + 1}:"
+        f" off by {found[part]:.2g} on average, {tolerance:.0e} allowed"
     )
     return Agreement(is_close=False, text=text)
