@@ -57,9 +57,8 @@ def support(cause: str, heard: Heard) -> Support:
 
 
 def _driver_missing(heard: Heard) -> Support:
-    driver = heard.snapshot.driver
-    if driver.version is not None and driver.nvidia_smi is not None:
-        return Support.EXCLUDED
+    if heard.snapshot.driver.version is not None or heard.snapshot.host.is_tegra:
+        return Support.EXCLUDED  # a Jetson's driver comes with its system
     return Support.EXCLUDED if is_gpu_seen(heard.snapshot) else Support.OPEN
 
 
@@ -121,7 +120,7 @@ def _visible_devices(heard: Heard) -> Support:
 def _wsl_specific(heard: Heard) -> Support:
     host = heard.snapshot.host
     if host.is_wsl:
-        return Support.SHOWN
+        return Support.FITTING
     return Support.EXCLUDED if host.os is not None else Support.OPEN
 
 

@@ -23,6 +23,7 @@ from fwdoctor.rules.report_facts import (
     is_compiled,
     is_in_container,
     unserved,
+    wheel_majors,
 )
 from fwdoctor.versions import ComputeCapability
 
@@ -84,9 +85,16 @@ def _uncovered(told: tuple[Told, ...]) -> tuple[Told, ...]:
         item
         for item in told
         if item is (best := closest[item.message.line])
-        or best.entry.cause is None
-        or item.entry.certainty == best.entry.certainty
+        or item.id in _DECIDERS
+        or _is_as_close(item, best)
     )
+
+
+def _is_as_close(item: Told, best: Told) -> bool:
+    """Whether both have a cause of their own, and are equally sure of it."""
+    if item.entry.cause is None or best.entry.cause is None:
+        return False
+    return item.entry.certainty == best.entry.certainty
 
 
 def _decide(told: Told, heard: Heard, settled: Collection[str]) -> Decision | None:
@@ -106,9 +114,11 @@ def _weighed(told: Told, heard: Heard, settled: Collection[str]) -> Decision | N
     weights: dict[str, float] = {}
     for cause in told.candidates:
         fits = support(cause, heard)
-        if fits is Support.EXCLUDED and cause not in settled:
-            continue
         own = cause == told.entry.cause
+        # What the program itself says outweighs a table: the build may be another.
+        is_open = cause in settled or (own and told.entry.certainty == "likely")
+        if fits is Support.EXCLUDED and not is_open:
+            continue
         weights[cause] = (
             float(fits)
             + (_OWN_WEIGHT[told.entry.certainty] if own else 0.0)
@@ -242,13 +252,18 @@ def decide_foreign_library(told: Told, heard: Heard) -> Reading | None:
     """A CUDA library of another major than the framework's: asked for by a partner."""
     library = told.message.captures.get("library.missing", "")
     major = library.rpartition(".so.")[2].partition(".")[0]
-    torch = heard.snapshot.target.torch if heard.snapshot.target else None
+    target = heard.snapshot.target
+    torch = target.torch if target else None
     if not major.isdigit() or torch is None or torch.cuda is None:
         return None
-    is_runtime = any(word in library for word in ("cudart", "cublas", "nvrtc"))
-    if not is_runtime or int(major) == torch.cuda.major:
+    if int(major) != torch.cuda.major:
+        why = f"PyTorch is a CUDA {torch.cuda} build; what asks for {library} is not"
+        return Reading("companion-mismatch", why)
+    majors = wheel_majors(heard.snapshot)
+    if len(majors) < 2:
         return None
-    why = f"PyTorch is a CUDA {torch.cuda} build; what asks for {library} is not"
+    listed = " and ".join(str(number) for number in sorted(majors))
+    why = f"the environment holds NVIDIA's packages for CUDA {listed}"
     return Reading("companion-mismatch", why)
 
 

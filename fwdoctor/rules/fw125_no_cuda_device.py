@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 )
 def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
     """The code 100 of cuInit beside a GPU that NVML lists."""
+    if snapshot.origin == "pasted":
+        return  # the lines beside the code decide (see rules/deciding.py)
     code = state.init_code(snapshot)
     usable = [gpu for gpu in snapshot.gpus or () if gpu.error_code is None]
     if code != state.CUDA_NO_DEVICE or not usable:

@@ -86,10 +86,15 @@ def _major_on_pypi(
 ) -> int | None:
     """The CUDA major of PyPI's wheel; None where it may be another's wheel."""
     platform = machine_of(snapshot).platform
-    if platform not in _PLATFORMS or snapshot.origin == "pasted":
-        return None
     is_plain = "+" not in companion.version and companion.direct_url is None
-    if not is_plain or companion.installer in (None, "conda"):
+    if platform not in _PLATFORMS or not is_plain:
+        return None
+    if snapshot.origin == "pasted":
+        # A paste does not say who installed what; but a companion from the index of a
+        # labelled PyTorch would carry the label too.
+        if snapshot.host.os is None or torch.local_label is None:
+            return None
+    elif companion.installer in (None, "conda"):
         return None
     release = matrices.find_release("torch", torch.version or "")
     partners = release.companions.get(companion.name, ()) if release else ()
@@ -118,6 +123,7 @@ def _problem(  # one value each of what it words
         subject=wheel,
         message=f"{wheel} was built {_words(other)}, and {product} {_words(built)}",
         certainty="proven" if is_sure else "likely",
+        severity="warning" if snapshot.origin == "pasted" and not is_sure else None,
         evidence=(
             Evidence(
                 fact=companion.name,

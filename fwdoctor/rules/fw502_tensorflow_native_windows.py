@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 
 from fwdoctor import presence
 from fwdoctor.model.finding import Evidence, Fix, Problem
+from fwdoctor.rules.installed import parse_version
 from fwdoctor.rules.registry import rule
 
 if TYPE_CHECKING:
@@ -56,6 +57,9 @@ def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
         return
     product = presence.product_name("tensorflow", tensorflow)
     last = _last_release_for(PLATFORM, matrices)
+    is_sure = tensorflow.kind == "cpu" or _is_newer(tensorflow.version, last)
+    if tensorflow.version is not None and not is_sure:
+        return
     until = f"; {last.version} is the last release with one" if last else ""
     yield Problem(
         subject=product,
@@ -63,6 +67,8 @@ def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
         detail=f"its Windows wheels are CPU builds{until}",
         evidence=(Evidence(fact="os", value="windows", source="host"),),
         fix=_fixes(last),
+        severity=None if is_sure else "warning",
+        certainty="proven" if is_sure else "likely",
         blocks=("tensorflow",),
     )
 
@@ -77,6 +83,13 @@ def _last_release_for(platform: str, matrices: Matrices) -> Release | None:
         ):
             return release
     return None
+
+
+def _is_newer(version: str | None, last: Release | None) -> bool:
+    """Whether a version is surely beyond the last release with CUDA for Windows."""
+    found = parse_version(version)
+    known = parse_version(last.version) if last else None
+    return found is not None and known is not None and found > known
 
 
 def _fixes(last: Release | None) -> tuple[Fix, ...]:

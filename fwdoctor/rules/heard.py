@@ -36,10 +36,16 @@ class Told(NamedTuple):
 
     @property
     def weight(self) -> tuple[int, int, int]:
-        """How much it settles, most first: certainty, few others, a long text."""
-        undecided = 3 if self.entry.cause is None else 0
-        certainty = _WEIGHTS[self.entry.certainty] + undecided
-        return certainty, len(self.entry.also), -len(self.entry.literal)
+        """How much it settles, most first: certainty, few others, a long text.
+
+        Of messages without a cause of their own the one that names most comes first:
+        the others are general readings of the same words.
+        """
+        count = len(self.entry.also)
+        if self.entry.cause is None:
+            return len(_WEIGHTS), -count, -len(self.entry.literal)
+        certainty = _WEIGHTS[self.entry.certainty]
+        return certainty, count, -len(self.entry.literal)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -80,6 +80,21 @@ def decide_pip_list(told: Told, heard: Heard) -> Reading | None:
         return Reading("wrong-index-or-pin", why)
     if not _is_published(release, wanted.package, heard.snapshot):
         return _not_published(wanted, release, heard.snapshot)
+    return _beyond_offer(wanted, offered)
+
+
+def _beyond_offer(wanted: Wanted, offered: list[str]) -> Reading | None:
+    """A published release below or above all that this interpreter is offered."""
+    known = [version for text in offered if (version := parse_version(text))]
+    version = parse_version(wanted.version)
+    if version is None or not known:
+        return None
+    if version < min(known):
+        why = f"the offer begins with {min(known)}: this Python is too new for {wanted}"
+        return Reading("python-unsupported", why)
+    if version > max(known):
+        why = f"the offer ends with {max(known)}: this Python is too old for {wanted}"
+        return Reading("python-unsupported", why)
     return None
 
 

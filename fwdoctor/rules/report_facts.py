@@ -5,6 +5,7 @@ Pure functions over a snapshot; None is «the report does not say».
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from fwdoctor import compat, presence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 # Values of CUDA_VISIBLE_DEVICES with which no GPU is seen.
 NO_DEVICES = frozenset({"", "-1", "none", "void", "nodevfiles", '""', "''"})
 _CONTAINER_TOOLS = frozenset({"docker", "podman", "docker-compose", "nerdctl"})
+_SUFFIX = re.compile(r"-cu(\d{2})$")
 
 
 class Reading(NamedTuple):
@@ -121,6 +123,17 @@ def system_tensorflow(snapshot: Snapshot, matrices: Matrices) -> Framework | Non
         target is not None and target.manager in CONDA_MANAGERS
     )
     return None if is_conda else tensorflow
+
+
+def wheel_majors(snapshot: Snapshot) -> set[int]:
+    """CUDA majors of the NVIDIA library packages in the report's environment.
+
+    A package named -cu12 is for CUDA 12; one without a suffix does not say.
+    """
+    target = snapshot.target
+    wheels = presence.nvidia_packages(target) if target else {}
+    named = (_SUFFIX.search(name) for name in wheels)
+    return {int(match[1]) for match in named if match}
 
 
 def has_minor_sonames(cuda: CudaVersion, matrices: Matrices) -> bool:
