@@ -1,7 +1,7 @@
 """The nvidia-smi program: for machines where NVML itself could not be asked.
 
-CSV first, then XML, the table's head last: it is the only one that every driver has,
-and the one whose words change. What it printed counts for more than its exit status.
+CSV first, then XML, the table last: it is the only one that every driver has, and the
+one whose words change. What it printed counts for more than its exit status.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from fwdoctor.intake.nvidia_smi import (
     QUERY_FIELDS,
     SmiFacts,
     find_error,
-    parse_banner,
     parse_csv,
     parse_table,
     parse_xml,
@@ -63,11 +62,12 @@ class NvidiaSmiProbe:
                 error=_error_of(result, facts),
                 driver_version=facts.driver_version,
             )
-            if answer.error is not None:
+            if find_error(f"{result.stdout}\n{result.stderr}") is not None:
                 return answer, facts.gpus or parse_table(result.stdout).gpus or ()
             more = asker.ask_more()
             answer = replace(
                 answer,
+                error=None if more.driver_version else answer.error,
                 driver_version=answer.driver_version or more.driver_version,
                 cuda_driver_version=more.cuda_driver_version,
             )
@@ -121,11 +121,12 @@ class _Asker:
         facts = parse_xml(result.stdout)
         if facts.cuda_driver_version is not None or result.status != "exited":
             return facts
-        banner = parse_banner(self._start().finish().stdout)
+        table = parse_table(self._start().finish().stdout)
         return replace(
             facts,
-            driver_version=facts.driver_version or banner.driver_version,
-            cuda_driver_version=banner.cuda_driver_version,
+            driver_version=facts.driver_version or table.driver_version,
+            cuda_driver_version=table.cuda_driver_version,
+            gpus=facts.gpus or table.gpus,
         )
 
 
