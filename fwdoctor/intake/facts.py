@@ -44,6 +44,7 @@ FactName = Literal[
     "smi_error",
     "gpu_count",
     "no_gpu",  # asked, and none there
+    "missing_node",  # a device file that is not there
     # toolkit
     "nvcc",
     "cuda_home",

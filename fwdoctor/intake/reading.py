@@ -9,7 +9,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fwdoctor.intake import collect_env, conda_list, issue_template, pip_list, smi
+from fwdoctor.intake import (
+    collect_env,
+    conda_list,
+    containers,
+    file_paths,
+    install_commands,
+    issue_template,
+    pip_list,
+    pip_output,
+    prose,
+    smi,
+    tensorflow_log,
+    torch_log,
+    variables,
+)
 from fwdoctor.intake.assembly import assemble
 from fwdoctor.intake.merge import merge
 from fwdoctor.intake.message_facts import read_messages
@@ -26,8 +40,23 @@ if TYPE_CHECKING:
     Parser = Callable[[str], Facts | None]
 
 # Before the messages and after them, in the order in which they count.
-_EXACT: tuple[Parser, ...] = (collect_env.parse, smi.parse)
-_STATED: tuple[Parser, ...] = (pip_list.parse, conda_list.parse, issue_template.parse)
+_EXACT: tuple[Parser, ...] = (
+    collect_env.parse,
+    smi.parse,
+    torch_log.parse,
+    tensorflow_log.parse,
+)
+_STATED: tuple[Parser, ...] = (
+    pip_list.parse,
+    pip_output.parse,
+    conda_list.parse,
+    variables.parse,
+    install_commands.parse,
+    containers.parse,
+    issue_template.parse,
+    prose.parse,
+    file_paths.parse,
+)
 
 
 def read_report(text: str, *, catalogue: Catalogue, matrices: Matrices) -> Snapshot:
