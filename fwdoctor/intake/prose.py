@@ -1,7 +1,10 @@
-"""Facts that people tell in sentences: «I use torch 2.0.1 on Ubuntu 20.04, an RTX 3090».
+"""Versions and machines named in sentences, the weakest source of all.
 
-The least trusted source. A CUDA version told in a sentence has no known origin, unless
-the words name one («nvidia-smi says CUDA 12.2», «nvcc 11.8»).
+«On Ubuntu 22.04 with an RTX 3090, driver 535.54, Python 3.10 and torch 2.0.1+cu118.»
+
+A sentence may as well be about another machine, about what a program needs, or about
+what somebody tried; such mentions are passed over, and of the others the first counts.
+A CUDA version has no known origin, unless the words name one («nvidia-smi says»).
 """
 
 from __future__ import annotations
@@ -11,169 +14,214 @@ from typing import TYPE_CHECKING, Final
 
 from fwdoctor.intake.facts import Collector
 from fwdoctor.intake.gpu_names import find_count, find_gpus, find_vendors
-from fwdoctor.intake.os_names import parse_os
+from fwdoctor.intake.os_names import DISTRIBUTION_PATTERN, parse_os
 from fwdoctor.intake.python_line import parse_python
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fwdoctor.intake.facts import FactName, Facts
+    from fwdoctor.model.snapshot import Gpu
 
 SOURCE = "prose"
 _HEAD: Final = 48_000
 _TAIL: Final = 16_000
-_LINE_LIMIT: Final = 2_000
-_START = r"(?<![\w/.\\+=-])"
-_IS = r"(?:[ ]?(?:is|was|=|==|:|->|of|version|ver\.?|v|at|says|shows|reports)){0,3}[ ]?[v(]?[ ]?"
-_FRAMEWORK = (
-    r"(\d{1,2}\.\d{1,3}(?:\.\d{1,3})?(?:\.?(?:a|b|rc)\d{1,3})?(?:\.post\d)?"
-    r"(?:\.dev\d{1,10})?(?:\+[\w.]{2,40})?)(?![\w]|\.\d)"
+_LINE_LIMIT: Final = 600
+# What machines print, and what people type to them.
+_MACHINE_LINE = re.compile(
+    r"[ \t]*(?:[$>|+#\[({]|\.\.\.|File \"|Traceback|\d{4}-\d\d-\d\d|[IWEF]\d{4} |\w+ = "
+    r"|RUN |FROM |ENV |export |https?://|/|nvidia-|libc?\w+\.so"
+    r"|Downloading|Collecting|Using cached|Requirement already|Successfully"
+    r"|(?:sudo |python[\d.]* -m )?(?:pip[\d.]*|conda|mamba|uv|docker|apt(?:-get)?|nvcc"
+    r"|import|poetry|pixi|git|ii) )"
+    r"|[^\n]{0,300}?(?:\.(?:cc|py|cpp|cu|so[\d.]*|dll|whl|h)\b[:,\"' )\]]|(?:Error|Warning)\b[:(]"
+    r"|dlerror|site-packages|unsatisfied condition|==\d|ERROR|WARNING)"
 )
+_SENTENCE_END = re.compile(r"[.!?;](?=\s|$)")
+_ELSEWHERE = re.compile(
+    r"\b(?:other|another|different|second|previous|old|colleague'?s?|friend'?s?)"
+    r" (?:machine|computer|pc|laptop|server|workstation|system|env|environment)\b"
+    r"|\bin the past\b|\bused to\b|\bpreviously\b",
+    re.IGNORECASE,
+)
+# Before a mention: it is not what the reporter has.
+_NOT_OWN = re.compile(
+    r"(?:requir\w+|needs?|supports?|supported|upgrad\w+|downgrad\w+|updat\w+|instead of"
+    r"|older than|newer than|at least|before|until|since|than|[<>]=?"
+    r"|built (?:for|against)|compiled (?:for|against|with:?)|library:|tried|try|trying"
+    r"|works?(?: fine| well| ok| only)?(?: with| on| in)?|e\.?g\.?|such as|like"
+    r"|worked(?: fine| well)?(?: with| on| in)?|not|without|unlike|against|recommend\w*"
+    r"|expects?|from|to|for|no|says|shows|reports)"
+    r"[ :]{1,2}(?:it |with |the |an? |on |also |out |using |only ){0,2}"
+    r"(?:nvidia |latest |version ){0,2}$",
+    re.IGNORECASE,
+)
+_BEFORE: Final = 60
+_START = r"(?<![\w./=\\-])"
+_IS = r"(?:[ ]?(?:is|was|version|ver\.?|release))?[ ]?(?:[:=-]{1,2}>?)?[ ]?[v(`'\"]?"
+_RELEASE = (
+    r"(?P<value>\d{1,2}\.\d{1,3}(?:\.\d{1,3})?(?:\.?(?:dev|post|rc|a|b)\d{0,10})?"
+    r"(?:\+[\w.]{1,40})?)(?![\w]|\.\d)"
+)
+_SHORT = r"(?P<value>\d{1,2}(?:\.\d{1,2}(?:\.\d{1,3})?)?)(?![\w]|\.\d)"
+
+
+def _pattern(words: str) -> re.Pattern[str]:
+    return re.compile(_START + words, re.IGNORECASE)
+
+
 _PATTERNS: tuple[tuple[FactName, re.Pattern[str]], ...] = (
     (
         "torch_cuda",
-        re.compile(
-            rf"torch\.version\.cuda['\"]?[)]?{_IS}['\"]?(\d{{1,2}}\.\d{{1,2}})", re.I
-        ),
+        _pattern(rf"torch\.version\.cuda{_IS}(?P<value>\d{{1,2}}\.\d{{1,2}})"),
     ),
-    (
-        "torch",
-        re.compile(
-            rf"{_START}(?:py)?torch(?:\.__version__)?['\")]{{0,2}}{_IS}['\"]?{_FRAMEWORK}",
-            re.I,
-        ),
-    ),
+    ("torch", _pattern(rf"(?:py)?torch(?:\.__version__)?{_IS}{_RELEASE}")),
     (
         "tensorflow",
-        re.compile(
-            rf"{_START}(?:tensorflow|tf)(?:[ -]gpu)?(?:\.__version__)?['\")]{{0,2}}{_IS}"
-            rf"['\"]?{_FRAMEWORK}",
-            re.I,
+        _pattern(
+            rf"(?:tensorflow(?:[ -](?:gpu|cpu))?|tf)(?:\.__version__)?{_IS}{_RELEASE}"
         ),
     ),
     (
         "driver",
-        re.compile(
-            rf"(?:nvidia|gpu|graphics|cuda|display)?[ -]?drivers?{_IS}(?:nvidia[- ])?"
-            r"(\d{3}(?:\.\d{1,3}){0,2})(?![\w]|\.\d)",
-            re.I,
+        _pattern(
+            rf"(?:nvidia[ -]|gpu )?drivers?{_IS}(?:nvidia[ -])?"
+            r"(?P<value>\d{3}(?:\.\d{1,3}){0,2})(?![\w]|\.\d)"
         ),
     ),
     (
         "driver_cuda",
-        re.compile(
-            rf"nvidia[ -]?smi[^.\n]{{0,40}}?CUDA(?: version)?{_IS}(\d{{1,2}}\.\d{{1,2}})",
-            re.I,
+        _pattern(
+            rf"nvidia-smi[`'\"]?[^.\n]{{0,24}}? CUDA{_IS}(?P<value>\d{{1,2}}(?:\.\d)?)"
         ),
     ),
     (
         "nvcc",
-        re.compile(
-            rf"(?:nvcc(?: --version| -V)?|CUDA (?:runtime|toolkit|compiler)(?: version)?)"
-            rf"{_IS}(?:CUDA )?(?:release )?(\d{{1,2}}\.\d{{1,2}}(?:\.\d{{1,4}})?)",
-            re.I,
+        _pattern(
+            rf"(?:nvcc(?: --version| -V)?|cuda (?:runtime|toolkit|compiler)){_IS}{_SHORT}"
         ),
     ),
-    (
-        "cudnn",
-        re.compile(rf"cudnn{_IS}(\d(?:\.\d{{1,2}}){{0,3}})(?![\w]|\.\d)", re.I),
-    ),
-    (
-        "cuda_name",
-        re.compile(
-            r"(?<![\w./\\:-])(?<!says )(?<!version\.)cuda(?![ ]?(?:capability|compute))"
-            rf"{_IS}(\d{{1,2}}\.\d{{1,2}}(?:\.\d{{1,3}})?)(?![\w]|\.\d)",
-            re.I,
-        ),
-    ),
-    (
-        "libc_version",
-        re.compile(r"glibc[ -]?(?:version )?(\d\.\d{1,2})(?!\d)", re.I),
-    ),
+    ("cuda_name", _pattern(rf"cuda(?! ?(?:capability|compute)){_IS}{_SHORT}")),
+    ("cudnn", _pattern(rf"cudnn{_IS}(?P<value>\d(?:\.\d{{1,2}}){{0,3}})(?![\w]|\.\d)")),
+    ("libc_version", _pattern(r"glibc[ -]?(?:version )?(?P<value>\d\.\d{1,2})(?!\d)")),
 )
-_PYTHON = re.compile(
-    rf"{_START}(?:python|py)[ -]?(?:version )?v?([23]\.\d{{1,2}}(?:\.\d{{1,2}})?"
-    r"(?:(?: \(| \|)[^,\n]{0,160})?)",
-    re.I,
+_PYTHON = _pattern(r"python[ -]?(?:version )?v?=?(?=[23]\.\d)")
+_TENSORFLOW_PACKAGE = re.compile(
+    r"\b(tf-nightly(?:-gpu)?|nvidia-tensorflow|tensorflow-(?:gpu|cpu|macos|directml))\b"
 )
 _AVAILABLE = re.compile(
-    r"torch\.cuda\.is_available\(\)[`'\") ]{0,4}\s{0,3}(?:(?:is|returns?|returned|gives?|"
-    r"prints?|=|==|:|->|=>|shows?|outputs?|keeps|still|always|returning)\s{0,3}){0,3}"
+    r"torch\.cuda\.is_available\(\)[`'\") ]{0,4}\s{0,3}(?:(?:is|returns?|returned|gives?"
+    r"|prints?|=|==|:|->|=>|shows?|outputs?|keeps|still|always|returning)\s{0,3}){0,3}"
     r"[`'\"*(]{0,2}(true|false)",
-    re.I,
+    re.IGNORECASE,
+)
+_PLACE = re.compile(
+    r"(?:^[ \t*-]{0,8}|\b(?:on|under|in|inside|within|using|use|running|run|have|with|via|is)"
+    r"[ :]{1,2})(?:an? |my |the |native |bare |fresh |headless ){0,2}"
+    rf"(?=(?:nvidia )?(?:wsl|windows|win1[01]|mac|os ?x|linux|jetson|l4t|{DISTRIBUTION_PATTERN})"
+    r"(?![a-z]))",
+    re.IGNORECASE,
+)
+_VERSIONED_OS = re.compile(
+    rf"(?<![\w:/-])(?:{DISTRIBUTION_PATTERN}|windows|macos)[ -]?(?:leap )?\d",
+    re.IGNORECASE,
 )
 _CONTAINER = re.compile(
-    r"\b(?:in|inside|within|using|via|from)(?: of)?(?: an?| the| my)?"
-    r"(?: [\w-]{1,20}){0,2} (?:docker|container)s?\b|\bdocker (?:container|image)\b",
-    re.I,
+    r"\b(?:in|inside|within|via|using|from|under) (?:an? |the |my |our )?"
+    r"(?:[\w./:-]{1,40} ){0,2}?(docker|podman|singularity|apptainer|kubernetes|k8s|lxc)\b"
+    r"|\b(docker|podman|singularity|apptainer|lxc) (?:container|image)\b"
+    r"|\b(kubernetes|k8s)\b|\bkubectl\b|\bin a (pod|container)\b",
+    re.IGNORECASE,
 )
-_KUBERNETES = re.compile(r"\bkubernetes\b|\bk8s\b|\bkubectl\b|\bin a pod\b", re.I)
-_COLAB = re.compile(r"\b(?:google )?colab\b|\bkaggle\b", re.I)
-_OS_WORDS = re.compile(
-    r"linux|windows|\bwin ?(?:7|8|10|11)\b|mac ?os|os ?x\b|\bmac(?:book| mini| studio)?\b|ubuntu"
-    r"|debian|centos|fedora|\barch\b|red ?hat|rhel|rocky|suse|mint\b|pop!?_?os|wsl|jetson|l4t"
-    r"|jetpack|tegra|manjaro|alpine|kali\b|nixos|gentoo|alma",
-    re.I,
+_CONTAINER_KINDS = {
+    "k8s": "kubernetes",
+    "pod": "kubernetes",
+    "apptainer": "singularity",
+    "container": "docker",
+}
+_NOTEBOOK = re.compile(
+    r"\b(?:(?:in|on|using) (?:a |google )?|google )(colab|kaggle)\b", re.I
 )
-# Lines of programs: what stands in them is not told by the reporter.
-_MACHINE_LINE = re.compile(
-    r"[ \t]*(?:[$#>%][ \t]|\||\+-|\d{4}-\d\d-\d\d|[IWEF]\d{0,4} |\[|export |FROM |RUN |ENV |File "
-    r"|Downloading|Collecting|Using cached|Requirement|ERROR:|WARNING|Traceback|https?://|/|nvidia-"
-    r"|Failed|Could not|libc?\w+\.so|ImportError|RuntimeError|OSError|.{0,40}(?:Error|Warning):)"
-)
+_NOTEBOOKS = {"colab": "Google Colab", "kaggle": "Kaggle"}
 
 
 def parse(text: str) -> Facts | None:
-    """The facts that the sentences of a text tell."""
+    """What the sentences of a text say of machine and versions."""
     told = text if len(text) <= _HEAD + _TAIL else text[:_HEAD] + "\n" + text[-_TAIL:]
     found = Collector(SOURCE, told)
-    for name, pattern in _PATTERNS:
-        match = pattern.search(told)
-        found.add_match(name, match)
-        if match and name == "torch_cuda":
-            found.add("torch_kind", "cuda", match.start())
-    python = _PYTHON.search(told)
-    if python:
-        found.add_all(parse_python(python[1]), python.start())
-    available = _AVAILABLE.search(told)
+    available = _AVAILABLE.search(told) if "is_available" in told else None
     if available:
         found.add("torch_gpu", available[1].lower(), available.start())
-    _read_place(found, told)
-    _read_gpus(found, told)
+    for sentence, offset in _iter_sentences(told):
+        if not _ELSEWHERE.search(sentence):
+            _read_versions(found, sentence, offset)
+            _read_place(found, sentence, offset)
+            _read_gpus(found, sentence, offset)
     return found.facts()
 
 
-def _iter_sentences(text: str) -> Iterator[tuple[int, str]]:
-    """Lines that a person may have written, each with its offset."""
-    offset = 0
+def _iter_sentences(text: str) -> Iterator[tuple[str, int]]:
+    start = 0
     for line in text.split("\n"):
-        if line.strip() and not _MACHINE_LINE.match(line):
-            yield offset, line[:_LINE_LIMIT]
-        offset += len(line) + 1
+        if line and len(line) <= _LINE_LIMIT and not _MACHINE_LINE.match(line):
+            begin = 0
+            for end in (*_SENTENCE_END.finditer(line), None):
+                stop = end.start() if end else len(line)
+                if stop > begin:
+                    yield line[begin:stop], start + begin
+                begin = stop + 1
+        start += len(line) + 1
 
 
-def _read_place(found: Collector, text: str) -> None:
-    for offset, line in _iter_sentences(text):
-        if _OS_WORDS.search(line):
-            facts = parse_os(line)
-            if "is_wsl" in facts or "is_tegra" in facts or "os" not in found.values:
-                if found.values.get("os") and facts.get("os") == "linux":
-                    del found.values["os"]
-                found.add_all(facts, offset)
-        container = _CONTAINER.search(line)
-        if container:
-            found.add("container", "docker", offset)
-        elif _KUBERNETES.search(line):
-            found.add("container", "kubernetes", offset)
-        if _COLAB.search(line):
-            found.add("os", "linux", offset)
-            found.add("distribution", "Google Colab", offset)
+def _is_own(sentence: str, at: int) -> bool:
+    return _NOT_OWN.search(sentence[max(0, at - _BEFORE) : at]) is None
 
 
-def _read_gpus(found: Collector, text: str) -> None:
-    sentences = "\n".join(line for _, line in _iter_sentences(text))
-    found.gpus.extend(find_gpus(sentences))
-    found.vendors.extend(find_vendors(sentences))
-    count = find_count(sentences)
+def _read_versions(found: Collector, sentence: str, offset: int) -> None:
+    if not any(character.isdigit() for character in sentence):
+        return
+    for name, pattern in _PATTERNS:
+        for match in pattern.finditer(sentence):
+            if _is_own(sentence, match.start()):
+                found.add(name, match["value"], offset + match.start("value"))
+                break
+    python = _PYTHON.search(sentence)
+    if python and _is_own(sentence, python.start()):
+        found.add_all(parse_python(sentence[python.end() :]), offset + python.end())
+    package = _TENSORFLOW_PACKAGE.search(sentence)
+    if package and "tensorflow" in found.values:
+        found.add("tensorflow_package", package[1], offset + package.start())
+
+
+def _read_place(found: Collector, sentence: str, offset: int) -> None:
+    for pattern in (_PLACE, _VERSIONED_OS):
+        match = pattern.search(sentence)
+        if match and _is_own(sentence, match.start()):
+            at = match.end() if pattern is _PLACE else match.start()
+            found.add_all(parse_os(sentence[at : at + 80]), offset + at)
+    container = _CONTAINER.search(sentence)
+    if container and _is_own(sentence, container.start()):
+        word = next((group for group in container.groups() if group), "k8s").lower()
+        found.add("container", _CONTAINER_KINDS.get(word, word), offset)
+    notebook = _NOTEBOOK.search(sentence)
+    if notebook:
+        found.add("os", "linux", offset)
+        found.add("distribution", _NOTEBOOKS[notebook[1].lower()], offset)
+
+
+def _read_gpus(found: Collector, sentence: str, offset: int) -> None:
+    if not found.gpus:
+        found.gpus.extend(_own_gpus(sentence))
+    found.vendors.extend(v for v in find_vendors(sentence) if v not in found.vendors)
+    count = find_count(sentence)
     if count and not found.gpus:
-        found.add("gpu_count", str(count))
+        found.add("gpu_count", str(count), offset)
+
+
+def _own_gpus(sentence: str) -> list[Gpu]:
+    """The GPUs of a sentence but for those that something else needs or works on."""
+    return [
+        gpu
+        for gpu in find_gpus(sentence)
+        if _is_own(sentence, max(0, sentence.find(gpu.name or "")))
+    ]
