@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING
 from fwdoctor import compat, presence
 from fwdoctor.rules.report_facts import (
     NO_DEVICES,
-    are_gpus_foreign,
     containers_without_gpu,
     free_memory_share,
     gpu_counts,
@@ -28,6 +27,7 @@ from fwdoctor.rules.report_facts import (
     has_windows_gpu_end,
     is_gpu_seen,
     is_in_container,
+    is_without_nvidia,
     unserved,
     visible_devices,
 )
@@ -57,9 +57,12 @@ def support(cause: str, heard: Heard) -> Support:
 
 
 def _driver_missing(heard: Heard) -> Support:
-    if heard.snapshot.driver.version is not None or heard.snapshot.host.is_tegra:
-        return Support.EXCLUDED  # a Jetson's driver comes with its system
-    return Support.EXCLUDED if is_gpu_seen(heard.snapshot) else Support.OPEN
+    snapshot = heard.snapshot
+    if snapshot.driver.version is not None:
+        return Support.EXCLUDED
+    if snapshot.host.is_tegra or is_in_container(snapshot):
+        return Support.EXCLUDED  # theirs comes with the system, or from the host
+    return Support.EXCLUDED if is_gpu_seen(snapshot) else Support.OPEN
 
 
 def _driver_not_loaded(heard: Heard) -> Support:
@@ -174,10 +177,8 @@ def _mig_config(heard: Heard) -> Support:
 
 
 def _not_an_install_problem(heard: Heard) -> Support:
-    snapshot = heard.snapshot
-    if snapshot.host.os == "macos" or are_gpus_foreign(snapshot):
-        return Support.SHOWN
-    return Support.OPEN
+    is_foreign = is_without_nvidia(heard.snapshot)
+    return Support.SHOWN if is_foreign else Support.OPEN
 
 
 def _healthy(heard: Heard) -> Support:

@@ -7,7 +7,7 @@ lines or a line and a number decide together; those have a decider of their own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from fwdoctor import compat, presence
@@ -22,6 +22,7 @@ from fwdoctor.rules.report_facts import (
     cuda_versions,
     is_compiled,
     is_in_container,
+    is_without_nvidia,
     unserved,
     wheel_majors,
 )
@@ -37,6 +38,18 @@ if TYPE_CHECKING:
 
 _OWN_WEIGHT = {"proven": 4.0, "likely": 1.5, "possible": 0.5}
 _SETTLED_WEIGHT = 2.0
+NOT_OURS = "not-an-install-problem"
+_WHY_FOREIGN = "there is no CUDA on macOS or on another maker's GPU"
+# What cannot be the matter where there is no NVIDIA GPU.
+GPU_CAUSES = frozenset(
+    {
+        *("driver-missing", "driver-not-loaded", "driver-library-mismatch"),
+        *("driver-too-old", "container-no-gpu", "device-permission", "visible-devices"),
+        *("uvm-or-suspend", "fabric-manager", "forward-compat", "mig-config"),
+        *("gpu-arch-too-new", "gpu-arch-too-old", "cpu-only-build", "cuda-lib-missing"),
+        *("cudnn-mismatch", "hardware-fault", "wsl-specific", "shm-or-limits"),
+    }
+)
 _ENOUGH = 2.0  # weight from which a cause counts as likely
 
 
@@ -58,11 +71,14 @@ def decide_all(heard: Heard) -> tuple[Decision, ...]:
     """
     settled = {f.cause for f in heard.found if f.severity != "info"}
     waiting = sorted(_uncovered(heard.told), key=lambda told: told.weight)
+    is_foreign = is_without_nvidia(heard.snapshot)
     decisions: list[Decision] = []
     for certainties in (("proven", "likely"), ("possible",)):
         later: list[Told] = []
         for told in waiting:
             decision = _decide(told, heard, settled)
+            if decision is not None and is_foreign and decision.cause in GPU_CAUSES:
+                decision = replace(decision, cause=NOT_OURS, why=_WHY_FOREIGN)
             if decision is None:
                 later.append(told)
             elif decision.certainty in certainties:
@@ -127,9 +143,7 @@ def _weighed(told: Told, heard: Heard, settled: Collection[str]) -> Decision | N
     if not weights:
         return None
     best = max(weights, key=lambda cause: weights[cause])
-    is_likely = weights[best] >= _ENOUGH or (
-        best == told.entry.cause and told.entry.certainty == "likely"
-    )
+    is_likely = weights[best] >= _ENOUGH or told.entry.certainty == "likely"
     certainty: Certainty = "likely" if is_likely else "possible"
     return Decision(told=told, cause=best, certainty=certainty)
 
@@ -267,6 +281,14 @@ def decide_foreign_library(told: Told, heard: Heard) -> Reading | None:
     return Reading("companion-mismatch", why)
 
 
+def decide_build_of_companion(told: Told, heard: Heard) -> Reading | None:
+    """A companion built for CUDA beside a framework that is not."""
+    del told
+    if support("cpu-only-build", heard) is not Support.SHOWN:
+        return None
+    return Reading("cpu-only-build", "the companion is built for CUDA, PyTorch is not")
+
+
 _CAPABILITY = (
     "torch-capability-not-compatible",
     "torch-supported-capabilities",
@@ -294,6 +316,7 @@ _DECIDERS: dict[str, Decider] = {
     "cuda-lib-cudart": decide_foreign_library,
     "cuda-lib-cublas": decide_foreign_library,
     "tf-legacy-import-cudart": decide_foreign_library,
+    "xformers-built-for": decide_build_of_companion,
     "pip-no-version-list": decide_pip_list,
     "pip-no-version-none": decide_pip_none,
     "ort-provider-not-available": decide_shared_folder,

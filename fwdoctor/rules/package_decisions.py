@@ -66,7 +66,8 @@ def decide_pip_list(told: Told, heard: Heard) -> Reading | None:
         return None
     offered = _offered(told, heard)
     if offered and _are_stubs(offered, wanted.framework, heard.matrices):
-        return decide_pip_none(told, heard)
+        why = f"only source stubs of {wanted.package} are on offer, and no wheel"
+        return decide_pip_none(told, heard) or Reading("no-wheel-for-platform", why)
     release = heard.matrices.find_release(wanted.framework, wanted.version or "")
     if wanted.version is not None and release is None:
         return Reading("wrong-index-or-pin", f"{wanted} was never published")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from fwdoctor import presence
 from fwdoctor.rules.causes import HARMLESS_CAUSES
-from fwdoctor.rules.report_facts import are_gpus_foreign, is_gpu_seen
+from fwdoctor.rules.report_facts import is_gpu_seen, is_without_nvidia
 
 if TYPE_CHECKING:
     from fwdoctor.intake.catalogue import Catalogue
@@ -33,7 +33,7 @@ def pasted_word(
         return "findings"
     if alarms:
         return "not-enough-facts"
-    if snapshot.host.os == "macos" or are_gpus_foreign(snapshot):
+    if is_without_nvidia(snapshot):
         return "nothing-to-check"
     if _is_explained(findings) or is_gpu_seen(snapshot):
         return "healthy"

@@ -78,6 +78,11 @@ def are_gpus_foreign(snapshot: Snapshot) -> bool:
     return bool(vendors) and "nvidia" not in vendors
 
 
+def is_without_nvidia(snapshot: Snapshot) -> bool:
+    """Whether the report is from a Mac, or of other makers' GPUs only."""
+    return snapshot.host.os == "macos" or are_gpus_foreign(snapshot)
+
+
 def has_cpu_build(snapshot: Snapshot) -> bool | None:
     """Whether a framework is known to be built without CUDA; None: not known."""
     kinds = {f.kind for f in presence.frameworks(snapshot.target).values()}
