@@ -11,11 +11,13 @@ from fwdoctor.cli import (
     check,
     env,
     explain,
+    image,
     matrix,
     recommend,
     rules,
     smoke,
     snapshot,
+    translate,
     triage,
 )
 
@@ -36,7 +38,9 @@ app.command()(rules.rules)
 app.command()(matrix.matrix)
 app.command()(recommend.recommend)
 app.command()(env.env)
+app.command()(translate.translate)
 app.command()(smoke.smoke)
+app.command()(image.image)
 
 
 @app.callback(invoke_without_command=True)

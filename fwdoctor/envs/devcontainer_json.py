@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fwdoctor.envs.dockerfile import GPU_VARIABLES
 from fwdoctor.envs.header import commented, header_lines
-from fwdoctor.solve.commands import override_cuda
+from fwdoctor.solve.commands import index_option, override_cuda
 
 if TYPE_CHECKING:
     from fwdoctor.envs.registry import FileWish
@@ -44,5 +44,5 @@ def _install(planned: PlanEnvironment) -> str:
         return " ".join([*words, *map(shlex.quote, specs)])
     words = ["pip", "install"]
     for url in planned.channels:
-        words += ["--extra-index-url", url]
+        words.append(index_option(url))
     return " ".join([*words, *(shlex.quote(pin.requirement) for pin in planned.pins)])

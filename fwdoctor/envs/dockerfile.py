@@ -6,7 +6,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from fwdoctor.envs.header import commented, header_lines
-from fwdoctor.solve.commands import override_cuda
+from fwdoctor.solve.commands import index_option, override_cuda
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +46,7 @@ def _pip(planned: PlanEnvironment) -> Iterator[str]:
     yield f"FROM python:{planned.python}-slim"
     yield from _variables(planned)
     words = ["RUN pip install --no-cache-dir"]
-    words.extend(f"    --extra-index-url {url}" for url in planned.channels)
+    words.extend(f"    {index_option(url)}" for url in planned.channels)
     words.extend(f"    {shlex.quote(pin.requirement)}" for pin in planned.pins)
     yield " \\\n".join(words)
 

@@ -31,7 +31,9 @@ def render(plan: Plan, planned: PlanEnvironment, wish: FileWish) -> str:
     lines.extend(f"    {_text(pin.requirement)}," for pin in planned.pins)
     lines.extend(["]", "", "[tool.uv]"])
     lines.append(f"environments = [{_text(marker(plan.target.platform))}]")
-    for url in planned.channels:
+    if pages(planned):
+        lines.append(f"find-links = [{', '.join(map(_text, pages(planned)))}]")
+    for url in indexes(planned):
         lines.extend(["", "[[tool.uv.index]]", f"name = {_text(index_name(url))}"])
         lines.extend([f"url = {_text(url)}", "explicit = true"])
     sources = dict(_sources(planned))
@@ -44,6 +46,16 @@ def render(plan: Plan, planned: PlanEnvironment, wish: FileWish) -> str:
     return commented(header) + "\n".join(lines) + "\n"
 
 
+def pages(planned: PlanEnvironment) -> list[str]:
+    """Pages of links, where PyTorch kept its older wheels."""
+    return [url for url in planned.channels if url.endswith(".html")]
+
+
+def indexes(planned: PlanEnvironment) -> list[str]:
+    """Package indexes beside PyPI."""
+    return [url for url in planned.channels if not url.endswith(".html")]
+
+
 def index_name(url: str) -> str:
     """A name for PyTorch's index: pytorch-cu126."""
     return f"pytorch-{url.rstrip('/').rpartition('/')[2]}"
@@ -51,7 +63,7 @@ def index_name(url: str) -> str:
 
 def _sources(planned: PlanEnvironment) -> Iterator[tuple[str, str]]:
     for pin in planned.pins:
-        if pin.index.startswith("https://"):
+        if pin.index in indexes(planned):
             yield pin.name, index_name(pin.index)
 
 
@@ -159,16 +171,18 @@ def _merge_uv(
     uv = tool.setdefault("uv", tomlkit.table())
     if "environments" not in uv:
         uv["environments"] = [marker(plan.target.platform)]
+    if pages(planned):
+        uv.setdefault("find-links", tomlkit.array()).extend(pages(planned))
     sources = dict(_sources(planned))
     if not sources:
         return
-    indexes = uv.setdefault("index", tomlkit.aot())
-    known = {str(item.get("name")) for item in indexes}
-    for url in planned.channels:
+    present = uv.setdefault("index", tomlkit.aot())
+    known = {str(item.get("name")) for item in present}
+    for url in indexes(planned):
         if index_name(url) not in known:
             entry = tomlkit.table()
             entry.update({"name": index_name(url), "url": url, "explicit": True})
-            indexes.append(entry)
+            present.append(entry)
     table = uv.setdefault("sources", tomlkit.table())
     for name, index in sources.items():
         source = tomlkit.inline_table()

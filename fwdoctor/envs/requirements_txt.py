@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fwdoctor.envs.header import commented, header_lines
+from fwdoctor.solve.commands import index_option
 
 if TYPE_CHECKING:
     from fwdoctor.envs.registry import FileWish
@@ -25,7 +26,7 @@ def render(plan: Plan, planned: PlanEnvironment, wish: FileWish) -> str:
         lines.append(
             "The +labels below are on that index only: no other build slips in."
         )
-    body = [f"--extra-index-url {url}" for url in planned.channels]
+    body = [index_option(url) for url in planned.channels]
     for pin in planned.pins:
         if pin.role == "library":
             body.append(f"# {pin.why}")

@@ -91,14 +91,22 @@ def _build_of(
     release = matrices.find_release(framework, pin.version)
     if release is None:
         return None
-    for variant in release.conda if pin.build else release.variants:
-        if variant.index != pin.index or variant.build != pin.build:
+    newest = sorted(release.conda, key=lambda v: str(v.cuda or ""), reverse=True)
+    for variant in newest if pin.build else release.variants:
+        if variant.index != pin.index or not _is_build(variant.build, pin.build):
             continue
         if pin.local_label not in (None, variant.variant):
             continue
         if variant.package == pin.name and platform in variant.platforms:
             return release, variant
     return None
+
+
+def _is_build(build: str | None, pattern: str | None) -> bool:
+    """Whether a published build pattern is within the pinned one."""
+    if build is None or pattern is None:
+        return build is pattern
+    return build == pattern or build.startswith(pattern.removesuffix("*"))
 
 
 def _libraries(

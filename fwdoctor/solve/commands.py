@@ -55,12 +55,18 @@ def pixi_spec(pin: Pin) -> str:
 
 def _wheels(planned: PlanEnvironment) -> str:
     requirements = " ".join(_quoted(pin.requirement) for pin in planned.pins)
-    urls = " ".join(f"--extra-index-url {url}" for url in planned.channels)
+    urls = " ".join(index_option(url) for url in planned.channels)
     return f"{requirements} {urls}".rstrip()
 
 
+def index_option(url: str) -> str:
+    """The option for a source of wheels: an index, or a page of links."""
+    name = "--find-links" if url.endswith(".html") else "--extra-index-url"
+    return f"{name} {url}"
+
+
 def _has_index(planned: PlanEnvironment) -> bool:
-    return bool(planned.channels)
+    return any(not url.endswith(".html") for url in planned.channels)
 
 
 def _folder(planned: PlanEnvironment) -> str:

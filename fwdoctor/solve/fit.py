@@ -26,6 +26,7 @@ class Obstacle:
 
     kind: str  # python, glibc, gpu, cudnn, driver, loader, prerelease, yanked …
     reason: str
+    is_unknown: bool = False  # not known to work, which is not the same as no
 
 
 def release_obstacles(release: Release, machine: Machine) -> Iterator[Obstacle]:
@@ -65,12 +66,14 @@ def variant_obstacles(
         strict=True,
     ):
         if not verdict.ok:
-            yield Obstacle(kind="gpu", reason=_named(verdict, gpu))
+            reason = _named(verdict, gpu)
+            yield Obstacle(kind="gpu", reason=reason, is_unknown=verdict.ok is None)
     for gpu in machine.capabilities:
         yield from _cudnn_obstacles(variant.cudnn, gpu, matrices)
     driver = driver_verdict(variant.cuda, machine, matrices)
     if driver is not None and not driver.ok:
-        yield Obstacle(kind="driver", reason=driver.reason)
+        is_unknown = driver.ok is None
+        yield Obstacle(kind="driver", reason=driver.reason, is_unknown=is_unknown)
 
 
 def _cudnn_obstacles(

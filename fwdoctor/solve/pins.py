@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from fwdoctor import compat
 from fwdoctor.model.plan import CONDA_FAMILY, Pin, PlanEnvironment
+from fwdoctor.solve.candidates import fit
 from fwdoctor.solve.search import companion_version
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from fwdoctor.versions import CudaVersion, DriverVersion
 
 AND_CUDA = "and-cuda"
+_CUDA_BUILD = re.compile(r"^(\*?cuda\d\d)\d\*$")  # cuda129*, *cuda130*
 
 
 def environment_of(  # one value each of what makes an environment
@@ -269,7 +272,7 @@ def _conda_pins(
             version=build.release.version,
             role="framework",
             index=build.variant.index,
-            build=build.variant.build,
+            build=_build_pattern(build, machine, matrices),
             why=_pin_reason(build, machine),
         )
         if build.release.framework == "torch":
@@ -285,6 +288,30 @@ def _conda_pins(
                         why=why,
                     )
     yield from _cudnn_package(cudas, machine, matrices, channel)
+
+
+def _build_pattern(
+    build: Candidate, machine: Machine, matrices: Matrices
+) -> str | None:
+    """The build string to ask for: any of this CUDA major, where all of them serve.
+
+    `cuda-version` bounds the minor; recipes come and go with single CUDA minors.
+    """
+    pattern, cuda = build.variant.build or "", build.variant.cuda
+    wider = _CUDA_BUILD.sub(r"\1*", pattern)
+    if cuda is None or wider == pattern:
+        return build.variant.build
+    siblings = [
+        variant
+        for variant in build.release.conda
+        if (variant.index, variant.package)
+        == (build.variant.index, build.variant.package)
+        and variant.cuda is not None
+        and variant.cuda.major == cuda.major
+        and machine.platform in variant.platforms
+    ]
+    fitting = [fit(build.release, v, machine, matrices) for v in siblings]
+    return wider if all(fitting) else pattern
 
 
 def _cudnn_package(

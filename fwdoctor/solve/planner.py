@@ -38,10 +38,25 @@ class NotEnoughFactsError(SolveError):
     exit_code = ExitCode.NOT_ENOUGH_FACTS
 
 
-def solve(snapshot: Snapshot, matrices: Matrices, request: Request) -> Plan:
-    """The plan for this machine; never empty: what is impossible has its changes."""
+def solve(
+    snapshot: Snapshot,
+    matrices: Matrices,
+    request: Request,
+    *,
+    is_cpu: bool = False,
+    is_any_gpu: bool = False,
+) -> Plan:
+    """The plan for this machine; never empty: what is impossible has its changes.
+
+    `is_cpu` wants CPU builds whatever there is; `is_any_gpu` plans for some NVIDIA GPU
+    where none is seen.
+    """
     target = target_of(snapshot, matrices)
-    if target.has_gpu is None and not target.capabilities and target.driver is None:
+    if is_cpu:
+        target = replace(target, has_gpu=False, capabilities=())
+    elif is_any_gpu and not target.has_gpu:
+        target = replace(target, has_gpu=None)
+    elif target.has_gpu is None and not target.capabilities and target.driver is None:
         raise NotEnoughFactsError(
             "no-gpu-facts",
             "it is not known whether this machine has an NVIDIA GPU",
