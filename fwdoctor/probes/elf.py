@@ -163,9 +163,12 @@ def _split_path(text: str | None) -> tuple[str, ...]:
 
 def _read_unusual(stream: IO[bytes], path: str) -> ElfFacts:
     """A 32-bit or big-endian object, through pyelftools."""
-    from elftools.common.exceptions import ELFError  # slow to import, rarely needed
-    from elftools.elf.dynamic import DynamicSegment
-    from elftools.elf.elffile import ELFFile
+    try:
+        from elftools.common.exceptions import ELFError  # slow, rarely needed
+        from elftools.elf.dynamic import DynamicSegment
+        from elftools.elf.elffile import ELFFile
+    except ImportError as error:  # as in rescue.py, which has no dependencies
+        raise NotElfError("not a 64-bit object, and pyelftools is absent") from error
 
     try:
         elf = ELFFile(stream)
