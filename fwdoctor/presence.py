@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from fwdoctor.versions import ComputeCapability, CudaVersion
 
 
+# https://docs.nvidia.com/deploy/nvml-api/ (nvmlReturn_t)
+NVML_DRIVER_NOT_LOADED = 9
+NVML_NO_LIBRARY = 12
+
 FRAMEWORK_NAMES = {"torch": "PyTorch", "tensorflow": "TensorFlow"}
 
 
@@ -24,7 +28,7 @@ def has_nvidia_gpu(snapshot: Snapshot) -> bool | None:
     if any(d.vendor == "nvidia" and d.kind == "gpu" for d in snapshot.pci or ()):
         return True
     is_bus_known = snapshot.pci is not None and not snapshot.host.is_wsl
-    if is_bus_known and snapshot.driver.kernel_module is None:
+    if is_bus_known and not _kernel_answers(snapshot):
         return False  # driver files may lie about; the bus has no GPU for them
     if _has_driver_traces(snapshot):
         return True
@@ -33,13 +37,20 @@ def has_nvidia_gpu(snapshot: Snapshot) -> bool | None:
     return False
 
 
+def _kernel_answers(snapshot: Snapshot) -> bool:
+    """Whether a kernel module is loaded: its file says so, or NVML got past it."""
+    driver = snapshot.driver
+    if driver.kernel_module is not None:
+        return True
+    return driver.nvml_code not in (None, NVML_DRIVER_NOT_LOADED, NVML_NO_LIBRARY)
+
+
 def _has_tegra_gpu(snapshot: Snapshot) -> bool:
     return snapshot.host.is_tegra is True
 
 
 def _has_driver_traces(snapshot: Snapshot) -> bool:
-    driver = snapshot.driver
-    return driver.kernel_module is not None or driver.version is not None
+    return _kernel_answers(snapshot) or snapshot.driver.version is not None
 
 
 def wants_gpu(environment: Environment, name: str) -> bool:
