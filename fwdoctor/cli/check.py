@@ -86,10 +86,10 @@ def check(
         prefix=prefix,
         snapshot=snapshot,
         assume=tuple(assume or ()),
-        require=_words(require),
+        require=options.words(require),
         fail_on=options.one_of(fail_on, ("error", "warning", "never"), "--fail-on"),
-        select=_words(select),
-        ignore=_words(ignore),
+        select=options.words(select),
+        ignore=options.words(ignore),
         is_deep=deep,
         is_smoke=smoke,
         is_quiet=quiet,
@@ -104,7 +104,3 @@ def check(
     )
     emit(render(report, chosen, look), output)
     raise typer.Exit(int(code))
-
-
-def _words(text: str | None) -> tuple[str, ...]:
-    return tuple(word for part in (text or "").split(",") if (word := part.strip()))

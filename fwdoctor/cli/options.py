@@ -48,6 +48,11 @@ def one_of(value: str, allowed: tuple[str, ...], option: str) -> str:
     return value.lower()
 
 
+def words(text: str | None) -> tuple[str, ...]:
+    """The words of a comma-separated list."""
+    return tuple(word for part in (text or "").split(",") if (word := part.strip()))
+
+
 def render_options(
     *,
     color: str,

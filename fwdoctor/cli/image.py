@@ -1,0 +1,115 @@
+"""`fwdoctor image`: judge a container image from its files, without running it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from fwdoctor.cli import options
+from fwdoctor.cli.boundary import command
+
+
+@command
+def image(
+    path: Annotated[
+        str,
+        typer.Argument(
+            help="A root file system, an OCI layout or bundle, or a tar archive of"
+            " `docker save` or `docker export`; gzip and zstd are read.",
+            metavar="PATH",
+        ),
+    ],
+    platform: Annotated[
+        str | None,
+        typer.Option(
+            help="Which image of several: linux/amd64, linux/arm64.", metavar="OS/ARCH"
+        ),
+    ] = None,
+    tag: Annotated[
+        str | None,
+        typer.Option(help="Which image of several, by name or tag.", metavar="TAG"),
+    ] = None,
+    python: Annotated[
+        str | None,
+        typer.Option(
+            help="The environment to judge first, a path inside the image.",
+            metavar="PATH",
+        ),
+    ] = None,
+    config: Annotated[
+        str | None,
+        typer.Option(
+            help="Take variables and user from this image configuration (JSON).",
+            metavar="FILE",
+        ),
+    ] = None,
+    env: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Set a variable as the container will have it. Repeatable.",
+            metavar="NAME=VALUE",
+        ),
+    ] = None,
+    require: Annotated[
+        str | None,
+        typer.Option(
+            help="Fail unless built for CUDA: torch,tensorflow.", metavar="LIST"
+        ),
+    ] = None,
+    fail_on: Annotated[
+        str,
+        typer.Option(
+            help="Exit 1 from this severity: error, warning or never.", metavar="LEVEL"
+        ),
+    ] = "error",
+    select: Annotated[
+        str | None,
+        typer.Option(help="Only these rules (codes or names).", metavar="LIST"),
+    ] = None,
+    ignore: Annotated[
+        str | None,
+        typer.Option(help="Leave out these rules (codes or names).", metavar="LIST"),
+    ] = None,
+    format_name: options.Format = "terminal",
+    output: options.Output = None,
+    color: options.Color = "auto",
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """On which host drivers and GPUs does this image run, and what is wrong with it?
+
+    Nothing of the image is run or unpacked; no root, no daemon and no GPU is needed.
+    Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 usage error or an image
+    that cannot be read, 3 internal error, 4 not enough facts to judge.
+    """
+    import time
+
+    begun = time.perf_counter()
+    from fwdoctor.cli.boundary import emit
+    from fwdoctor.cli.imaging import ImageRequest, render_image, run_image
+    from fwdoctor.report.registry import FORMATS
+
+    chosen = options.one_of(format_name, tuple(FORMATS), "--format")
+    request = ImageRequest(
+        path=path,
+        platform=platform,
+        tag=tag,
+        python=python,
+        config=config,
+        env=tuple(env or ()),
+        require=options.words(require),
+        fail_on=options.one_of(fail_on, ("error", "warning", "never"), "--fail-on"),
+        select=options.words(select),
+        ignore=options.words(ignore),
+    )
+    report, code = run_image(request)
+    look = options.render_options(
+        color=color,
+        output=output,
+        quiet=quiet,
+        verbose=verbose,
+        seconds=time.perf_counter() - begun,
+    )
+    emit(render_image(report, chosen, look), output)
+    raise typer.Exit(int(code))

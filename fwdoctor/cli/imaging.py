@@ -1,0 +1,119 @@
+"""What `image` does: open it, probe it, judge it, choose the code, word the answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fwdoctor.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from fwdoctor.image.facts import ImageReport
+    from fwdoctor.report.registry import RenderOptions
+
+REQUIRABLE = ("torch", "tensorflow")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageRequest:
+    """What the command line asked for."""
+
+    path: str
+    platform: str | None = None
+    tag: str | None = None
+    python: str | None = None
+    config: str | None = None
+    env: tuple[str, ...] = ()
+    require: tuple[str, ...] = ()
+    fail_on: str = "error"
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+
+
+def run_image(request: ImageRequest) -> tuple[ImageReport, ExitCode]:
+    """The report on an image, and the exit code it deserves."""
+    from fwdoctor.image.judging import facts_of, judge_image, probe_image
+    from fwdoctor.image.reading import Request, open_image
+    from fwdoctor.judge import with_input
+    from fwdoctor.matrices.load import Matrices
+
+    _check_words(request.require)
+    opening = Request(
+        path=request.path,
+        platform=request.platform,
+        tag=request.tag,
+        config_path=request.config,
+        env=_variables(request.env),
+    )
+    with open_image(opening) as image:
+        snapshot, waste = probe_image(image, request.python)
+        facts = facts_of(image, snapshot.host.machine)
+        configured = tuple(image.config.env)
+    report = judge_image(
+        snapshot,
+        Matrices(),
+        image=facts,
+        waste=waste,
+        configured=configured,
+        select=request.select,
+        ignore=request.ignore,
+    )
+    report = with_input(report, request.path)  # type: ignore[assignment]  # of the same class
+    return report, exit_code(report, request.require, request.fail_on)
+
+
+def _check_words(require: tuple[str, ...]) -> None:
+    for word in require:
+        if word not in REQUIRABLE:
+            raise UsageError(
+                "bad-option", f"--require: {word!r} is not torch or tensorflow"
+            )
+
+
+def _variables(words: tuple[str, ...]) -> dict[str, str]:
+    pairs = [word.partition("=") for word in words]
+    for name, equals, _ in pairs:
+        if not name or not equals:
+            raise UsageError("bad-option", f"--env: {name!r} is not NAME=VALUE")
+    return {name: value for name, _, value in pairs}
+
+
+def exit_code(report: ImageReport, require: tuple[str, ...], fail_on: str) -> ExitCode:
+    """Findings at or above the threshold, then what was required, then success."""
+    from fwdoctor.cli.checking import CheckRequest
+    from fwdoctor.cli.checking import exit_code as code_of_findings
+
+    if code_of_findings(report, CheckRequest(fail_on=fail_on)) is ExitCode.FINDINGS:
+        return ExitCode.FINDINGS
+    for word in require:
+        rows = [row for row in report.reach if row.framework == word]
+        verdict = report.frameworks.get(word)
+        if not rows or all(row.kind == "cpu" for row in rows):
+            return ExitCode.FINDINGS
+        if verdict is not None and verdict.gpu_usable is False:
+            return ExitCode.FINDINGS
+        if all(row.min_driver is None for row in rows):
+            return ExitCode.NOT_ENOUGH_FACTS
+    if report.verdict == "not-enough-facts":
+        return ExitCode.NOT_ENOUGH_FACTS
+    return ExitCode.OK
+
+
+def render_image(report: ImageReport, format_name: str, look: RenderOptions) -> str:
+    """The report in a format; where people read it, the answer is added in words."""
+    from fwdoctor.image.wording import plain_text
+    from fwdoctor.redact import redact
+    from fwdoctor.report.registry import render
+    from fwdoctor.report.visible import visible
+
+    text = render(report, format_name, look)
+    if look.verbosity < 0 or format_name not in ("terminal", "markdown"):
+        return text
+    lines = plain_text(report, look.width).splitlines()
+    answer = "\n".join(visible(line) for line in lines)
+    answer = redact(answer, home=look.home, user=look.user)
+    if format_name == "markdown":
+        return f"{text}\n```text\n{answer.replace('```', '` ` `')}\n```\n"
+    if look.is_ascii:
+        answer = answer.encode("ascii", "replace").decode("ascii")
+    return f"{text}\n{answer}\n"

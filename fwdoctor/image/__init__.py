@@ -1,0 +1,1 @@
+"""Container images read from files: nothing in them is run, nothing is unpacked."""

@@ -1,0 +1,64 @@
+"""Every Python environment of an image that holds PyTorch or TensorFlow."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from fwdoctor.image.source import LayeredSource
+from fwdoctor.image.tree import iter_files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from fwdoctor.probes.source import Source
+
+MAX_ENTRIES = 2_000_000
+_PSEUDO = frozenset({"proc", "sys", "dev", "run"})
+_MARK = re.compile(
+    r"(/.*?)?/lib(?:64)?/(?:python[\d.]+t?/(?:site|dist)-packages"
+    r"|python3/dist-packages)/(?:torch/version|tensorflow/__init__)\.py"
+)
+
+
+def iter_image_files(source: Source) -> Iterator[tuple[str, int]]:
+    """Path and size of every regular file of the image; links are not followed."""
+    if isinstance(source, LayeredSource):
+        yield from iter_files(source.tree)
+        return
+    pending = [source.root]
+    count = 0
+    while pending and count < MAX_ENTRIES:
+        folder = pending.pop()
+        try:
+            entries = list(os.scandir(folder))
+        except OSError:
+            continue
+        count += len(entries)
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                if folder != source.root or entry.name not in _PSEUDO:
+                    pending.append(entry.path)
+            elif entry.is_file(follow_symlinks=False):
+                path = entry.path.removeprefix(source.root)
+                yield path, _size(entry) if _is_sized(path) else 0
+
+
+def _is_sized(path: str) -> bool:
+    """Whether the size counts: asking for every file's would take a second."""
+    return ".so" in path or "/cuda" in path or "/.cache/" in path or "/pkgs/" in path
+
+
+def _size(entry: os.DirEntry[str]) -> int:
+    try:
+        return entry.stat(follow_symlinks=False).st_size
+    except OSError:
+        return 0
+
+
+def find_prefixes(paths: Iterable[str]) -> tuple[str, ...]:
+    """Prefixes of the environments whose frameworks are among these paths."""
+    found = (_MARK.fullmatch(path) for path in paths if path.endswith(".py"))
+    prefixes = {match[1] or "/" for match in found if match}
+    return tuple(sorted(prefixes, key=lambda prefix: (prefix.count("/"), prefix)))
