@@ -2,8 +2,8 @@
 
 What it checks
 --------------
-NVML is there and says that the driver is not loaded, and the PCI bus lists no NVIDIA GPU
-(or cannot be read, as in some containers).
+NVML is there and says that the driver is not loaded, and the PCI bus lists no NVIDIA
+GPU (or cannot be read, as in some containers).
 
 Why it matters
 --------------
@@ -13,8 +13,8 @@ like this, and so does a card that is not seated.
 
 How to fix
 ----------
-Start the machine with a GPU, or look at the card and its power. Where no GPU is meant to
-be, nothing has to be done.
+Start the machine with a GPU, or look at the card and its power. Where no GPU is meant
+to be, nothing has to be done.
 
 References
 ----------
