@@ -87,7 +87,7 @@ def smoke(
     chosen = options.one_of(format_name, tuple(FORMATS), "--format")
     request = SmokeCommand(
         framework=options.one_of(
-            framework, ("torch", "tensorflow", "all"), "framework"
+            framework, ("torch", "tensorflow", "all"), "FRAMEWORK"
         ),
         python=python,
         prefix=prefix,

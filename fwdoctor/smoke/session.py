@@ -231,7 +231,7 @@ def _between(
     mine, other = runs["tensorflow"].curves, runs["torch"].curves
     # Beyond the reference's own length noise was not measured.
     limit = None if mnist.checksum == reference.checksum else CURVE_STEPS
-    for preset in mine.keys() & other.keys():
+    for preset in (name for name in mine if name in other):
         tolerance = agreement.tolerance_for(reference, preset)
         found = agreement.compare(
             mine[preset][:limit], other[preset][:limit], "PyTorch's", tolerance

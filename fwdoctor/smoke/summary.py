@@ -21,6 +21,8 @@ def headline(results: Sequence[SmokeResult]) -> str:
         for name in FRAMEWORK_NAMES
         if (own := [r for r in results if r.framework == name])
     ]
+    if not sentences:
+        return "Nothing was tested."
     text = " ".join(sentences)
     is_gpu_tested = any(
         r.stage == "train" and r.status == "passed" and r.device != "cpu"

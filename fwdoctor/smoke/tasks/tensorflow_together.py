@@ -30,7 +30,7 @@ class Together(tensorflow_mnist.Task):
             ("allocate", self.allocate),
             ("all-reduce", self.all_reduce),
         ):
-            if not self.journal.run(name, stage) or self.is_failed():
+            if not self.journal.run(name, stage) or self.journal.has_failed():
                 return
         preset = self.plan["presets"][0]
         if self.journal.run("together", lambda: self.train(preset), preset["name"]):
@@ -92,8 +92,8 @@ class Together(tensorflow_mnist.Task):
             model.set_weights(self.weights(preset))
         return model
 
-    def make_step(self, preset, model, cast=None, **options):
-        # type: (Dict[str, Any], Any, Any, Any) -> Any
+    def make_step(self, preset, model, **options):
+        # type: (Dict[str, Any], Any, Any) -> Any
         """One update from each replica's share of the batch; the whole batch's loss."""
         strategy, world = self.strategy, self.plan["world"]
         with strategy.scope():
@@ -108,8 +108,7 @@ class Together(tensorflow_mnist.Task):
             size = tf.shape(places)[0] // world
             begin = context.replica_id_in_sync_group * size
             share = places[begin : begin + size]
-            x = tf.cast(tf.gather(images, share), tf.float32) / 255.0
-            y = tf.gather(labels, share)
+            x, y = tf.gather(images, share), tf.gather(labels, share)
             with tf.GradientTape() as tape:
                 loss = tf.reduce_mean(
                     tf.nn.sparse_softmax_cross_entropy_with_logits(
@@ -126,7 +125,7 @@ class Together(tensorflow_mnist.Task):
             losses = strategy.run(replica_step, args=(places,))
             return strategy.reduce("MEAN", losses, axis=None)
 
-        return tf.function(step, input_signature=[tf.TensorSpec([None], tf.int32)])
+        return tf.function(step, input_signature=[tf.TensorSpec([None], tf.int64)])
 
 
 def main():

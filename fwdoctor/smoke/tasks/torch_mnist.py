@@ -43,7 +43,7 @@ class Task:
             run("import", self.import_framework) and run("device", self.see_device)
         ):
             return
-        if self.is_failed() or not run("allocate", self.allocate):
+        if self.journal.has_failed() or not run("allocate", self.allocate):
             return
         if self.plan["max_steps"] is None:
             if not (run("matmul", self.matmul) and run("convolution", self.convolve)):
@@ -52,11 +52,6 @@ class Task:
             if self.plan["max_steps"] is None:
                 self.run_extras()
             self.journal.finish()
-
-    def is_failed(self):
-        # type: () -> bool
-        """Whether the last stage failed."""
-        return self.journal.results[-1]["status"] == "failed"
 
     def run_preset(self, preset):
         # type: (Dict[str, Any]) -> bool
@@ -203,7 +198,8 @@ class Task:
         begun = time.time()
         losses = self.steps(preset, self.model, self.plan["max_steps"])
         self.journal.curves[preset["name"]] = [notes.plain(x) for x in losses]
-        said = notes.check_curve(losses)
+        must_fall = self.plan["max_steps"] is None and preset["mark"] is not None
+        said = notes.check_curve(losses, must_fall)
         return "{}, {:.1f} s".format(said, time.time() - begun)
 
     def steps(self, preset, model, limit, autocast=None, scaler=None):
@@ -277,6 +273,8 @@ class Task:
     def mix(self, preset):
         # type: (Dict[str, Any]) -> str
         """A few steps in half precision follow the full-precision curve."""
+        if self.journal.has_failed():
+            raise Skip("plain training failed")
         kind = self.device.partition(":")[0]
         if not hasattr(torch, "autocast"):
             raise Skip("this torch has no torch.autocast")
@@ -290,16 +288,16 @@ class Task:
             lambda: torch.autocast(kind, dtype=half),
             scaler,
         )
-        said = notes.check_curve(losses)
         full = self.journal.curves[preset["name"]][: len(losses)]
         off = max(abs(a - b) for a, b in zip(losses, full))
         name = str(half).partition(".")[2]
-        notes.check_error(name + " training", off, 0.1 * full[0])
-        return "{}: {}".format(name, said)
+        return notes.check_error("losses in " + name, off / full[0], 0.1)
 
     def compile(self, preset):
         # type: (Dict[str, Any]) -> str
         """torch.compile gives the same outputs as running op by op."""
+        if self.journal.has_failed():
+            raise Skip("plain training failed")
         if not self.plan["is_deep"]:
             raise Skip("asked for by --deep only")
         if not hasattr(torch, "compile"):

@@ -16,7 +16,7 @@ from stages import forbid_core_dump
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Optional
+    from typing import Any, Dict
 
 WAIT = datetime.timedelta(seconds=60)
 
@@ -33,7 +33,7 @@ class Together(torch_mnist.Task):
             ("allocate", self.allocate),
             ("all-reduce", self.all_reduce),
         ):
-            if not self.journal.run(name, stage) or self.is_failed():
+            if not self.journal.run(name, stage) or self.journal.has_failed():
                 return
         preset = self.plan["presets"][0]
         if self.journal.run("together", lambda: self.train(preset), preset["name"]):
