@@ -23,7 +23,7 @@ FRAMEWORK_NAMES = {"torch": "PyTorch", "tensorflow": "TensorFlow"}
 
 def has_nvidia_gpu(snapshot: Snapshot) -> bool | None:
     """Whether the machine has an NVIDIA GPU, driver or not; None when unknown."""
-    if snapshot.gpus or _has_tegra_gpu(snapshot):
+    if snapshot.gpus or _has_tegra_gpu(snapshot) or _cuda_sees_one(snapshot):
         return True
     if any(d.vendor == "nvidia" and d.kind == "gpu" for d in snapshot.pci or ()):
         return True
@@ -35,6 +35,11 @@ def has_nvidia_gpu(snapshot: Snapshot) -> bool | None:
     if snapshot.host.is_wsl or snapshot.pci is None:
         return False if snapshot.gpus == () else None
     return False
+
+
+def _cuda_sees_one(snapshot: Snapshot) -> bool:
+    libcuda = snapshot.driver.libcuda
+    return libcuda is not None and bool(libcuda.device_count)
 
 
 def _kernel_answers(snapshot: Snapshot) -> bool:
