@@ -4,9 +4,10 @@ The entries are data (matrices/messages/*.json); this module loads and finds the
 judges nothing: what follows from the messages of a text together is the rules' work.
 
 How one pass stays fast with hundreds of entries: every entry has a literal, and most
-literals hold a whole word in their middle. The words of the text are collected once;
-an entry whose word is not among them is never looked at. Of the others the literal is
-searched, and the regular expression is tried only on the line where it stands.
+literals hold whole words in their middle. The words of the text are collected once;
+an entry with a word that is not among them is never looked at. Of the others the
+literal is searched, and the regular expression is tried only on the line where it
+stands.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_right
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -103,7 +105,8 @@ class Catalogue:
 
     entries: tuple[MessageEntry, ...]
     _by_id: dict[str, MessageEntry] = field(init=False, repr=False, compare=False)
-    _by_word: dict[str, list[MessageEntry]] = field(
+    # The rarest inner word of a literal, all of its inner words, and the entry.
+    _by_word: dict[str, list[tuple[frozenset[str], MessageEntry]]] = field(
         init=False, repr=False, compare=False
     )
     _wordless: list[MessageEntry] = field(init=False, repr=False, compare=False)
@@ -111,14 +114,16 @@ class Catalogue:
     _compiled: dict[str, re.Pattern[str]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        by_word: dict[str, list[MessageEntry]] = {}
+        inner = [(_inner_words(entry.literal), entry) for entry in self.entries]
+        counts = Counter(word for words, _ in inner for word in words)
+        by_word: dict[str, list[tuple[frozenset[str], MessageEntry]]] = {}
         wordless: list[MessageEntry] = []
-        for entry in self.entries:
-            word = _inner_word(entry.literal)
-            if word is None:
-                wordless.append(entry)
+        for words, entry in inner:
+            if words:
+                rarest = min(words, key=lambda word: (counts[word], -len(word), word))
+                by_word.setdefault(rarest, []).append((words, entry))
             else:
-                by_word.setdefault(word.lower(), []).append(entry)
+                wordless.append(entry)
         object.__setattr__(self, "_by_id", {entry.id: entry for entry in self.entries})
         object.__setattr__(self, "_by_word", by_word)
         object.__setattr__(self, "_wordless", wordless)
@@ -146,8 +151,11 @@ class Catalogue:
 
     def _candidates(self, lower: str) -> Iterator[MessageEntry]:
         yield from self._wordless
-        for word in self._by_word.keys() & set(_WORD.findall(lower)):
-            yield from self._by_word[word]
+        present = set(_WORD.findall(lower))
+        for word in self._by_word.keys() & present:
+            for words, entry in self._by_word[word]:
+                if words <= present:
+                    yield entry
 
     def _match_entry(
         self, entry: MessageEntry, view: _View, lower: str
@@ -251,14 +259,13 @@ def _damaged(path: Path, what: str) -> MatrixError:
     return MatrixError("damaged-messages", f"{path}: {what}")
 
 
-def _inner_word(literal: str) -> str | None:
-    """The longest word of a literal that has a border on both sides inside it."""
-    words = [
-        match.group()
+def _inner_words(literal: str) -> frozenset[str]:
+    """The words of a literal, in lower case, with a border on both sides inside it."""
+    return frozenset(
+        match.group().lower()
         for match in _WORD.finditer(literal)
         if match.start() > 0 and match.end() < len(literal)
-    ]
-    return max(words, key=len, default=None)
+    )
 
 
 def _plain_view(lines: list[str]) -> _View:

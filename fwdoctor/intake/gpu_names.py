@@ -23,7 +23,7 @@ GIBIBYTE: Final = 1024**3
 MOST_GPUS: Final = 64
 _TEXT_LIMIT: Final = 40_000
 _SUFFIX = (
-    r"(?:[ -]?(?:ti|super|max[- ]?q|mobile|laptop(?: gpu)?|with|design|ada|generation"
+    r"(?:[ -]?(?:ti|super|(?:with )?max[- ]?q|mobile|laptop(?: gpu)?|design|ada|generation"
     r"|blackwell|edition|workstation|server|boost|xp|black|founders|notebook"
     r"|pcie?|sxm\d?|nvl|hbm\d?e?|dgxs|\d{1,3} ?gi?b)(?![A-Za-z0-9])){0,6}"
 )

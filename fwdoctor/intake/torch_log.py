@@ -101,7 +101,7 @@ def _read_driver(found: Collector, text: str) -> None:
     code = _DRIVER_CODE.search(text)
     if code:
         spoken = CudaVersion.from_code(int(code[1]))
-        found.add("driver_cuda", str(spoken), code.start(1))
+        found.add("libcuda_cuda", str(spoken), code.start(1))
     failed = _CODE.search(text)
     if failed:
         found.add_match("cuinit_code", failed)

@@ -29,14 +29,18 @@ _TAIL: Final = 16_000
 _LINE_LIMIT: Final = 600
 # What machines print, and what people type to them.
 _MACHINE_LINE = re.compile(
-    r"[ \t]*(?:[$>|+#\[({]|\.\.\.|File \"|Traceback|\d{4}-\d\d-\d\d|[IWEF]\d{4} |\w+ = "
+    r"[ \t]{0,40}(?:[$>|+#\[({]|\.\.\.|File \"|Traceback|\d{4}-\d\d-\d\d|[IWEF]\d{4} |\w+ = "
     r"|RUN |FROM |ENV |export |https?://|/|nvidia-|libc?\w+\.so"
     r"|Downloading|Collecting|Using cached|Requirement already|Successfully"
     r"|(?:sudo |python[\d.]* -m )?(?:pip[\d.]*|conda|mamba|uv|docker|apt(?:-get)?|nvcc"
     r"|import|poetry|pixi|git|ii) )"
-    r"|[^\n]{0,300}?(?:\.(?:cc|py|cpp|cu|so[\d.]*|dll|whl|h)\b[:,\"' )\]]|(?:Error|Warning)\b[:(]"
-    r"|dlerror|site-packages|unsatisfied condition|==\d|ERROR|WARNING)"
 )
+_MACHINE_WORDS: Final = (
+    *(".cc:", ".cpp:", ".cu:", ".h:", ".py:", '.py"', ".py'", ".so", ".dll", ".whl"),
+    *("Error:", "Error(", "Warning:", "ERROR", "WARNING", "dlerror", "site-packages"),
+    *("unsatisfied condition", "=="),
+)
+_DIGIT = re.compile(r"\d")
 _SENTENCE_END = re.compile(r"[.!?;](?=\s|$)")
 _ELSEWHERE = re.compile(
     r"\b(?:other|another|different|second|previous|old|colleague'?s?|friend'?s?)"
@@ -70,19 +74,23 @@ def _pattern(words: str) -> re.Pattern[str]:
     return re.compile(_START + words, re.IGNORECASE)
 
 
-_PATTERNS: tuple[tuple[FactName, re.Pattern[str]], ...] = (
+# Fact, letters that its pattern cannot do without, pattern.
+_PATTERNS: tuple[tuple[FactName, str, re.Pattern[str]], ...] = (
     (
         "torch_cuda",
+        "torch.version",
         _pattern(rf"torch\.version\.cuda{_IS}(?P<value>\d{{1,2}}\.\d{{1,2}})"),
     ),
-    ("torch", _pattern(rf"(?:py)?torch(?:\.__version__)?{_IS}{_RELEASE}")),
+    ("torch", "torch", _pattern(rf"(?:py)?torch(?:\.__version__)?{_IS}{_RELEASE}")),
     (
         "tensorflow",
+        "t",
         _pattern(
             rf"(?:tensorflow(?:[ -](?:gpu|cpu))?|tf)(?:\.__version__)?{_IS}{_RELEASE}"
         ),
     ),
     (
+        "driver",
         "driver",
         _pattern(
             rf"(?:nvidia[ -]|gpu )?drivers?{_IS}(?:nvidia[ -])?"
@@ -91,19 +99,29 @@ _PATTERNS: tuple[tuple[FactName, re.Pattern[str]], ...] = (
     ),
     (
         "driver_cuda",
+        "nvidia-smi",
         _pattern(
             rf"nvidia-smi[`'\"]?[^.\n]{{0,24}}? CUDA{_IS}(?P<value>\d{{1,2}}(?:\.\d)?)"
         ),
     ),
     (
         "nvcc",
+        "c",
         _pattern(
             rf"(?:nvcc(?: --version| -V)?|cuda (?:runtime|toolkit|compiler)){_IS}{_SHORT}"
         ),
     ),
-    ("cuda_name", _pattern(rf"cuda(?! ?(?:capability|compute)){_IS}{_SHORT}")),
-    ("cudnn", _pattern(rf"cudnn{_IS}(?P<value>\d(?:\.\d{{1,2}}){{0,3}})(?![\w]|\.\d)")),
-    ("libc_version", _pattern(r"glibc[ -]?(?:version )?(?P<value>\d\.\d{1,2})(?!\d)")),
+    ("cuda_name", "cuda", _pattern(rf"cuda(?! ?(?:capability|compute)){_IS}{_SHORT}")),
+    (
+        "cudnn",
+        "cudnn",
+        _pattern(rf"cudnn{_IS}(?P<value>\d(?:\.\d{{1,2}}){{0,3}})(?![\w]|\.\d)"),
+    ),
+    (
+        "libc_version",
+        "glibc",
+        _pattern(r"glibc[ -]?(?:version )?(?P<value>\d\.\d{1,2})(?!\d)"),
+    ),
 )
 _PYTHON = _pattern(r"python[ -]?(?:version )?v?=?(?=[23]\.\d)")
 _TENSORFLOW_PACKAGE = re.compile(
@@ -163,7 +181,7 @@ def parse(text: str) -> Facts | None:
 def _iter_sentences(text: str) -> Iterator[tuple[str, int]]:
     start = 0
     for line in text.split("\n"):
-        if line and len(line) <= _LINE_LIMIT and not _MACHINE_LINE.match(line):
+        if _is_told(line):
             begin = 0
             for end in (*_SENTENCE_END.finditer(line), None):
                 stop = end.start() if end else len(line)
@@ -173,19 +191,29 @@ def _iter_sentences(text: str) -> Iterator[tuple[str, int]]:
         start += len(line) + 1
 
 
+def _is_told(line: str) -> bool:
+    """Whether a person may have written the line."""
+    if not line or len(line) > _LINE_LIMIT or line.isspace():
+        return False
+    if any(word in line for word in _MACHINE_WORDS):
+        return False
+    return _MACHINE_LINE.match(line) is None
+
+
 def _is_own(sentence: str, at: int) -> bool:
     return _NOT_OWN.search(sentence[max(0, at - _BEFORE) : at]) is None
 
 
 def _read_versions(found: Collector, sentence: str, offset: int) -> None:
-    if not any(character.isdigit() for character in sentence):
+    if _DIGIT.search(sentence) is None:
         return
-    for name, pattern in _PATTERNS:
-        for match in pattern.finditer(sentence):
+    lower = sentence.lower()
+    for name, letters, pattern in _PATTERNS:
+        for match in pattern.finditer(sentence) if letters in lower else ():
             if _is_own(sentence, match.start()):
                 found.add(name, match["value"], offset + match.start("value"))
                 break
-    python = _PYTHON.search(sentence)
+    python = _PYTHON.search(sentence) if "python" in lower else None
     if python and _is_own(sentence, python.start()):
         found.add_all(parse_python(sentence[python.end() :]), offset + python.end())
     package = _TENSORFLOW_PACKAGE.search(sentence)
