@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from fwdoctor.matrices.load import Matrices
     from fwdoctor.model.finding import Finding, VerdictWord
     from fwdoctor.model.snapshot import Framework, Snapshot
+    from fwdoctor.rules.registry import Rule
 
 
 def judge(
@@ -34,13 +35,15 @@ def judge(
     select: Collection[str] = (),
     ignore: Collection[str] = (),
     catalogue: Catalogue | None = None,
+    loaded: tuple[Rule, ...] | None = None,
 ) -> Report:
     """The report on a snapshot.
 
     `select` and `ignore` are prefixes of codes, or rule names. `catalogue` says what
-    the snapshot's messages mean; without it they are not heard.
+    the snapshot's messages mean; without it they are not heard. `loaded` spares
+    finding the rules again where many snapshots are judged.
     """
-    every = load_rules()
+    every = loaded if loaded is not None else load_rules()
     rules = [rule for rule in every if _is_chosen(rule.code, rule.name, select, ignore)]
     found, outcomes = run_rules(rules, snapshot, matrices)
     if catalogue is not None and snapshot.messages:

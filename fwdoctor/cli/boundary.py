@@ -39,7 +39,7 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
             _drop_stdout()
             _leave(ExitCode.OK)
         except Exception as error:  # the one boundary for commands
-            _say_internal(error)
+            say_internal(error)
             _leave(ExitCode.INTERNAL)
 
     return bounded
@@ -71,8 +71,8 @@ def _drop_stdout() -> None:
     os.dup2(devnull, sys.stdout.fileno())
 
 
-def _say_internal(error: Exception) -> None:
-    """Write a log worth pasting, and say where it is."""
+def say_internal(error: Exception) -> None:
+    """Write a log of an unexpected error worth pasting, and say where it is."""
     log = "".join(traceback.format_exception(error))
     header = f"fwdoctor {__version__}, Python {sys.version.split()[0]}, {sys.platform}"
     _say(f"fwdoctor: internal error: {type(error).__name__}: {error}")

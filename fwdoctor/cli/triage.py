@@ -11,7 +11,9 @@ from fwdoctor.cli import options
 from fwdoctor.cli.boundary import command
 
 if TYPE_CHECKING:
+    from fwdoctor.cli.triaging import Triage
     from fwdoctor.errors import ExitCode
+    from fwdoctor.model.finding import Report
 
 PROGRESS_FROM = 20  # fewer inputs need no progress line
 
@@ -42,7 +44,6 @@ def triage(
     """
     from fwdoctor.cli.boundary import emit
     from fwdoctor.cli.triaging import Triage
-    from fwdoctor.errors import ExitCode, UsageError
     from fwdoctor.report.registry import FORMATS, render
 
     chosen = options.one_of(format_name, tuple(FORMATS), "--format")
@@ -54,14 +55,9 @@ def triage(
     codes: list[ExitCode] = []
     texts: list[str] = []
     for count, name in enumerate(files, 1):
-        try:
-            report, code = triaging.judge_file(name, fail_on=level)
-        except UsageError as error:
-            typer.echo(f"fwdoctor: {error.message}", err=True)
-            codes.append(ExitCode.USAGE)
-            continue
+        report, code = _judge(triaging, name, level)
         codes.append(code)
-        text = render(report, chosen, look)
+        text = render(report, chosen, look) if report is not None else ""
         if output is None:
             emit(text, None)
         else:
@@ -72,6 +68,24 @@ def triage(
     raise typer.Exit(int(_worst(codes)))
 
 
+def _judge(triaging: Triage, name: str, level: str) -> tuple[Report | None, ExitCode]:
+    """One input's report; a fault of one input never stops the others."""
+    from fwdoctor.cli.boundary import say_internal
+    from fwdoctor.errors import ExitCode, UsageError
+    from fwdoctor.report.visible import visible
+
+    try:
+        return triaging.judge_file(name, fail_on=level)
+    except UsageError as error:
+        hint = f" ({error.hint})" if error.hint else ""
+        typer.echo(f"fwdoctor: {visible(error.message)}{hint}", err=True)
+        return None, ExitCode.USAGE
+    except Exception as error:  # one input of many
+        typer.echo(f"fwdoctor: {visible(name)} could not be judged", err=True)
+        say_internal(error)
+        return None, ExitCode.INTERNAL
+
+
 def _say_progress(count: int, total: int) -> None:
     if total >= PROGRESS_FROM and (count % 50 == 0 or count == total):
         ending = "\n" if count == total else "\r"
@@ -79,10 +93,11 @@ def _say_progress(count: int, total: int) -> None:
 
 
 def _worst(codes: list[ExitCode]) -> ExitCode:
-    """Unreadable input first, then findings, then too few facts."""
+    """Our own fault first, then unreadable input, findings, too few facts."""
     from fwdoctor.errors import ExitCode
 
     order = (
+        ExitCode.INTERNAL,
         ExitCode.USAGE,
         ExitCode.FINDINGS,
         ExitCode.NOT_ENOUGH_FACTS,

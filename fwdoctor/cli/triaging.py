@@ -12,6 +12,7 @@ from fwdoctor.intake.normalise import decode
 from fwdoctor.intake.reading import read_report
 from fwdoctor.judge import judge, with_input
 from fwdoctor.matrices.load import Matrices
+from fwdoctor.rules.registry import load_rules
 
 if TYPE_CHECKING:
     from fwdoctor.model.finding import Report
@@ -25,6 +26,7 @@ class Triage:
     def __init__(self) -> None:
         self._matrices = Matrices()
         self._catalogue = load_catalogue(self._matrices.folder / "messages")
+        self._rules = load_rules()
 
     def judge_file(self, name: str, *, fail_on: str) -> tuple[Report, ExitCode]:
         """The report on one file, or on standard input for "-".
@@ -40,7 +42,9 @@ class Triage:
     def judge_text(self, text: str, *, name: str) -> Report:
         """The report on a text."""
         snapshot = read_report(text, catalogue=self._catalogue, matrices=self._matrices)
-        report = judge(snapshot, self._matrices, catalogue=self._catalogue)
+        report = judge(
+            snapshot, self._matrices, catalogue=self._catalogue, loaded=self._rules
+        )
         return with_input(report, name)
 
 

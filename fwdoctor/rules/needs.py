@@ -25,12 +25,25 @@ _PROBES_OF: dict[str, tuple[str, ...]] = {
 _NAMES = {"target.torch": "PyTorch", "target.tensorflow": "TensorFlow"}
 
 
-def missing_need(snapshot: Snapshot, needs: tuple[str, ...]) -> str | None:
-    """The reason why a rule with these needs cannot run, or None when it can."""
-    for path in needs:
-        if not _is_known(snapshot, path):
-            return _reason(snapshot, path)
-    return None
+class Needs:
+    """What is known of one snapshot; each path is looked up once for all rules."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._reasons: dict[str, str | None] = {}
+
+    def missing(self, needs: tuple[str, ...]) -> str | None:
+        """The reason why a rule with these needs cannot run, or None when it can."""
+        for path in needs:
+            if path not in self._reasons:
+                is_known = _is_known(self._snapshot, path)
+                self._reasons[path] = (
+                    None if is_known else _reason(self._snapshot, path)
+                )
+            reason = self._reasons[path]
+            if reason is not None:
+                return reason
+        return None
 
 
 def _is_known(snapshot: Snapshot, path: str) -> bool:

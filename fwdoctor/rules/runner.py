@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from fwdoctor.model.finding import Finding, Outcome
-from fwdoctor.rules.needs import missing_need
+from fwdoctor.rules.needs import Needs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,9 +23,10 @@ def run_rules(
     """Every finding (unranked) and every rule's outcome."""
     findings: list[Finding] = []
     outcomes: list[Outcome] = []
+    needs = Needs(snapshot)
     for rule in rules:
         begun = time.perf_counter()
-        found, outcome, reason = _run_one(rule, snapshot, matrices)
+        found, outcome, reason = _run_one(rule, snapshot, matrices, needs)
         findings.extend(found)
         outcomes.append(
             Outcome(
@@ -40,9 +41,9 @@ def run_rules(
 
 
 def _run_one(
-    rule: Rule, snapshot: Snapshot, matrices: Matrices
+    rule: Rule, snapshot: Snapshot, matrices: Matrices, needs: Needs
 ) -> tuple[list[Finding], str, str]:
-    reason = missing_need(snapshot, rule.needs)
+    reason = needs.missing(rule.needs)
     if reason is not None:
         return [], "skipped", reason
     try:
