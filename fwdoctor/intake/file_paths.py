@@ -20,11 +20,14 @@ _POSIX = re.compile(
     r"(?P<root>/[^\s:'\"]{0,160})/lib(?:64)?/python(?P<python>[23]\.\d{1,2})/(?:site|dist)-packages"
 )
 _WINDOWS = re.compile(
-    r"[A-Za-z]:\\[^\n:*?\"<>|]{0,200}\\(?:lib|Lib|site-packages|Scripts|torch)\\", re.ASCII
+    r"[A-Za-z]:\\[^\n:*?\"<>|]{0,200}\\(?:lib|Lib|site-packages|Scripts|torch)\\",
+    re.ASCII,
 )
 _WINDOWS_PYTHON = re.compile(r"\\Python([23])(\d{1,2})(?:-32)?\\", re.IGNORECASE)
 _EXTENSION = re.compile(r"\.cpython-(\d)(\d{1,2})-(x86_64|aarch64)-linux-gnu")
-_CONDA = re.compile(r"(?:ana|mini|mamba|conda)(?:conda|forge|)?\d?/|/envs/|\\envs\\|conda", re.I)
+_CONDA = re.compile(
+    r"(?:ana|mini|mamba|conda)(?:conda|forge|)?\d?/|/envs/|\\envs\\|conda", re.I
+)
 _NAMED = (
     ("/pixi/", "pixi"),
     ("/.pixi/", "pixi"),

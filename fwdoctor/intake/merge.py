@@ -1,100 +1,182 @@
-"""The facts of all parsers made one, the most exact source first.
+"""Facts of several parsers on one machine, put together in the order of trust.
 
-1. collect_env, which asked the running PyTorch
-2. nvidia-smi, which asked the driver
-3. what frameworks printed: log lines, banners
-4. lists of packages
-5. the fields of an issue form
-6. prose
-
-Where two say different things the earlier one counts; where one says nothing the
-next is heard.
+Of two values that agree as far as they go the longer is taken («2.3», «2.3.1»); of two
+that contradict each other the more trusted one, and a framework that is named in two
+versions is two environments: both are kept, apart.
 """
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Final, TypeVar
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from fwdoctor.intake.facts import Facts
+from fwdoctor.intake.packages import normalise_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    from fwdoctor.intake.facts import Fact, FactName
-    from fwdoctor.model.snapshot import Gpu
+    from fwdoctor.intake.facts import Fact, FactName, Facts, Vendor
+    from fwdoctor.model.snapshot import Command, Gpu, Library, Package, XidEvent
 
-T = TypeVar("T")
-SOURCE: Final = "merged"
+_VERSIONS: tuple[FactName, ...] = (
+    *("torch", "tensorflow", "python", "distribution", "nvcc", "cudnn", "libc_version"),
+    *("torch_cuda", "tensorflow_cuda", "cuda_name", "driver"),
+)
+_FRAMEWORKS: tuple[FactName, ...] = ("torch", "tensorflow")
+# Sources that print what the failing program saw; a GPU they name is there.
+_WITNESSES = ("PyTorch message", "TensorFlow log")
+_VENDOR_WORDS = ("nvidia", "geforce", "tesla", "quadro")
 
 
-def merge(every: Iterable[Facts]) -> Facts:
-    """One set of facts out of several, given in the order in which they count."""
-    ordered = tuple(every)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merged:
+    """All facts about one machine and environment, each with its source."""
+
+    values: Mapping[FactName, Fact] = field(default_factory=dict)
+    sources: Mapping[FactName, str] = field(default_factory=dict)
+    gpus: tuple[Gpu, ...] | None = None
+    vendors: tuple[Vendor, ...] = ()
+    packages: tuple[Package, ...] = ()
+    libraries: tuple[Library, ...] = ()
+    xids: tuple[XidEvent, ...] = ()
+    commands: tuple[Command, ...] = ()
+    env_vars: Mapping[str, str] = field(default_factory=dict)
+    others: tuple[Facts, ...] = ()  # sources that name another version
+
+    def get(self, name: FactName) -> str | None:
+        """The value of a fact, or None."""
+        found = self.values.get(name)
+        return found.value if found else None
+
+
+def merge(all_facts: Sequence[Facts]) -> Merged:
+    """One set of facts out of those of several parsers, most trusted first."""
     values: dict[FactName, Fact] = {}
-    env_vars: dict[str, str] = {}
-    for facts in ordered:
+    sources: dict[FactName, str] = {}
+    others: list[Facts] = []
+    for facts in all_facts:
+        if _contradicts(facts, values):
+            others.append(facts)
         for name, fact in facts.values.items():
-            values.setdefault(name, fact)
-        for variable, value in facts.env_vars.items():
-            env_vars.setdefault(variable, value)
-    return Facts(
-        source=SOURCE,
+            if name not in values:
+                values[name], sources[name] = fact, facts.source
+            elif name in _VERSIONS and is_longer(fact.value, values[name].value):
+                values[name] = fact
+    env_vars: dict[str, str] = {}
+    for facts in reversed(all_facts):
+        env_vars.update(facts.env_vars)
+    return Merged(
         values=values,
-        gpus=merge_gpus([facts.gpus for facts in ordered if facts.gpus]),
-        vendors=_each(vendor for facts in ordered for vendor in facts.vendors),
-        packages=_each(p for facts in ordered for p in facts.packages),
-        libraries=_each(item for facts in ordered for item in facts.libraries),
-        xids=_each(event for facts in ordered for event in facts.xids),
-        commands=tuple(command for facts in ordered for command in facts.commands),
+        sources=sources,
+        gpus=_merge_gpus(all_facts),
+        vendors=tuple(dict.fromkeys(v for facts in all_facts for v in facts.vendors)),
+        packages=_distinct(p for facts in all_facts for p in facts.packages),
+        libraries=_libraries(all_facts),
+        xids=next((facts.xids for facts in all_facts if facts.xids), ()),
+        commands=tuple(c for facts in all_facts for c in facts.commands),
         env_vars=env_vars,
+        others=tuple(others),
     )
 
 
-def _each(items: Iterable[T]) -> tuple[T, ...]:
-    return tuple(dict.fromkeys(items))
+def _contradicts(facts: Facts, known: Mapping[FactName, Fact]) -> bool:
+    """Whether a framework is told here in another version than before."""
+    pairs = ((facts.values.get(name), known.get(name)) for name in _FRAMEWORKS)
+    return any(a and b and not do_agree(a.value, b.value) for a, b in pairs)
 
 
-def merge_gpus(lists: list[tuple[Gpu, ...]]) -> tuple[Gpu, ...] | None:
-    """The first list, its gaps filled from the others where these mean the same GPU."""
-    if not lists:
+def do_agree(one: str, other: str) -> bool:
+    """Whether one version is the other, or the beginning of it."""
+    (a, a_label), (b, b_label) = _parts(one), _parts(other)
+    shorter = min(len(a), len(b))
+    if a[:shorter] != b[:shorter]:
+        return False
+    return not a_label or not b_label or a_label == b_label
+
+
+def is_longer(one: str, other: str) -> bool:
+    """Whether `one` says the same version as `other`, and more of it."""
+    return do_agree(one, other) and len(one) > len(other)
+
+
+def _parts(version: str) -> tuple[list[str], str]:
+    public, _, label = version.partition("+")
+    return public.split("."), label
+
+
+def _distinct(packages: Iterable[Package]) -> tuple[Package, ...]:
+    """Packages without those of which another says the same and more."""
+    kept: list[Package] = []
+    for package in packages:
+        twin = next((p for p in kept if _is_same(p, package)), None)
+        if twin is None:
+            kept.append(package)
+        elif _weight(package) > _weight(twin):
+            kept[kept.index(twin)] = package
+    return tuple(kept)
+
+
+def _is_same(one: Package, other: Package) -> bool:
+    is_conda = "conda" in (one.installer, other.installer)
+    if is_conda and one.installer != other.installer:
+        return False
+    return one.name == other.name and (
+        one.version == other.version or not one.version or not other.version
+    )
+
+
+def _weight(package: Package) -> int:
+    details = (package.version, package.installer, package.build_string)
+    return sum(bool(detail) for detail in details)
+
+
+def _libraries(all_facts: Sequence[Facts]) -> tuple[Library, ...]:
+    found = [library for facts in all_facts for library in facts.libraries]
+    unique = {(item.name, item.version, item.path): item for item in found}
+    return tuple(unique.values())
+
+
+def _merge_gpus(all_facts: Sequence[Facts]) -> tuple[Gpu, ...] | None:
+    """The first list of GPUs, completed by what later ones say of the same cards."""
+    listed = [facts for facts in all_facts if facts.gpus]
+    if not listed:
         return None
-    first, *others = lists
-    for other in others:
-        named = {gpu.index: gpu for gpu in other}
-        only = other[0] if len(other) == 1 else None
-        first = tuple(_filled(gpu, named.get(gpu.index) or only) for gpu in first)
-    return first
+    gpus = list(listed[0].gpus or ())
+    for facts in listed[1:]:
+        for gpu in facts.gpus or ():
+            same = [g for g in gpus if _is_same_gpu(g, gpu, len(gpus))]
+            for known in same:
+                gpus[gpus.index(known)] = _completed(known, gpu)
+            if not same and facts.source in _WITNESSES and gpu.name:
+                gpus.append(replace(gpu, index=len(gpus)))
+    return tuple(gpus)
 
 
-def _filled(gpu: Gpu, other: Gpu | None) -> Gpu:
-    if other is None or not _may_be_same(gpu.name, other.name):
-        return gpu
-    values = {
-        field.name: getattr(other, field.name)
-        for field in fields(gpu)
-        if getattr(gpu, field.name) is None
-    }
-    if is_vague(gpu.name) and other.name:
-        values["name"] = other.name
-    return replace(gpu, **values)
-
-
-def _may_be_same(one: str | None, other: str | None) -> bool:
-    if is_vague(one) or is_vague(other):
-        return True
-    first, second = _plain(one), _plain(other)
-    return first in second or second in first
-
-
-def is_vague(name: str | None) -> bool:
-    """Whether a name is missing, or was cut before it said which model it is."""
-    return not any(character.isdigit() for character in _plain(name))
+def _is_same_gpu(one: Gpu, other: Gpu, count: int) -> bool:
+    a, b = _plain(one.name), _plain(other.name)
+    if not a or not b or (one.name or "").endswith("..."):
+        return one.index == other.index or count == 1
+    return a == b or a.startswith(b) or b.startswith(a)
 
 
 def _plain(name: str | None) -> str:
-    """Less the parts that nvidia-smi cuts off, and what stands in brackets."""
-    words = (name or "").split("(")[0].split("...")[0].lower()
-    for vendor in ("nvidia", "geforce", "tesla", "quadro"):
-        words = words.replace(vendor, " ")
-    return " ".join(words.split())
+    words = normalise_name((name or "").replace(" ", "-")).split("-")
+    return "".join(word for word in words if word not in _VENDOR_WORDS)
+
+
+def _completed(gpu: Gpu, other: Gpu) -> Gpu:
+    """The GPU with what it lacks taken from another description of it."""
+    is_cut = not gpu.name or gpu.name.endswith("...")
+    return replace(
+        gpu,
+        name=(other.name or gpu.name) if is_cut else gpu.name,
+        compute_capability=gpu.compute_capability or other.compute_capability,
+        memory_bytes=gpu.memory_bytes or other.memory_bytes,
+        memory_used_bytes=gpu.memory_used_bytes or other.memory_used_bytes,
+        compute_mode=gpu.compute_mode or other.compute_mode,
+        mig_enabled=other.mig_enabled if gpu.mig_enabled is None else gpu.mig_enabled,
+        mig_instances=gpu.mig_instances or other.mig_instances,
+        pci_address=gpu.pci_address or other.pci_address,
+        error_code=gpu.error_code or other.error_code,
+    )

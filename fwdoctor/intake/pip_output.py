@@ -1,9 +1,9 @@
 """What pip and uv print while they install: what was offered, what was taken.
 
-    ERROR: Could not find a version that satisfies … (from versions: 2.2.0, 2.2.1, …)
-    Downloading torch-2.0.1-cp311-cp311-manylinux1_x86_64.whl (619.9 MB)
-    Requirement already satisfied: torch in /usr/lib/python3/dist-packages (1.13.1)
-    Successfully installed numpy-1.26.4 torch-2.0.1+cu118
+ERROR: Could not find a version that satisfies … (from versions: 2.2.0, 2.2.1, …)
+Downloading torch-2.0.1-cp311-cp311-manylinux1_x86_64.whl (619.9 MB)
+Requirement already satisfied: torch in /usr/lib/python3/dist-packages (1.13.1)
+Successfully installed numpy-1.26.4 torch-2.0.1+cu118
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ _OFFERED = re.compile(
 )
 _VERSION = re.compile(r"\d[\w.+!]{0,40}")
 _INSTALLED = re.compile(r"^[ \t]*Successfully installed (?P<names>[^\n]{1,6000})", re.M)
-_NAME_VERSION = re.compile(r"(?P<name>[A-Za-z][\w.-]{0,60}?)-(?P<version>\d[\w.+!]{0,40})")
+_NAME_VERSION = re.compile(
+    r"(?P<name>[A-Za-z][\w.-]{0,60}?)-(?P<version>\d[\w.+!]{0,40})"
+)
 _SATISFIED = re.compile(
     r"Requirement already satisfied: (?P<name>[A-Za-z][\w.-]{0,60})[^\n(]{0,300}"
     r"\((?:from [^)]{1,200}\) \()?(?P<version>\d[\w.+!]{0,40})\)"
@@ -39,7 +41,9 @@ _WHEEL_LINE = re.compile(
     r"[^\n]{0,300}?\.whl",
     re.MULTILINE,
 )
-_PLUS = re.compile(r"^ \+ (?P<name>[\w.-]{1,60})==(?P<version>[\w.+!]{1,40})", re.MULTILINE)
+_PLUS = re.compile(
+    r"^ \+ (?P<name>[\w.-]{1,60})==(?P<version>[\w.+!]{1,40})", re.MULTILINE
+)
 _INTERPRETER = re.compile(r"cp(\d)(\d{1,2})")
 _PLATFORMS = (
     ("win", "windows"),

@@ -1,0 +1,380 @@
+"""The pasted PyTorch or TensorFlow: version, build and origin, out of merged facts.
+
+What decides the build, strongest first: the local label (+cu118), conda's build string,
+what the framework printed of itself, then how it was installed, as far as the matrices
+know one build only for that.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from fwdoctor.model.snapshot import Framework
+from fwdoctor.versions import ComputeCapability, CudaVersion
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from fwdoctor.intake.facts import FactName
+    from fwdoctor.intake.merge import Merged
+    from fwdoctor.matrices.load import Matrices
+    from fwdoctor.model.matrix import Release, Variant
+    from fwdoctor.model.snapshot import Command, Host, Package
+
+Kind = Literal["cuda", "cpu", "rocm", "xpu", "metal", "unknown"]
+Origin = Literal["pypi", "pytorch-index", "conda-forge", "pytorch", "defaults", "other"]
+_TORCH_NAMES = ("torch", "pytorch", "pytorch-gpu", "pytorch-cpu", "torch-nightly")
+_TENSORFLOW_NAMES = (
+    *("tensorflow", "tensorflow-gpu", "tf-nightly", "tf-nightly-gpu", "tensorflow-cpu"),
+    *("tensorflow-base", "nvidia-tensorflow", "tensorflow-macos", "tensorflow-rocm"),
+    *("tensorflow-aarch64", "tensorflow-intel", "tensorflow-directml", "tf-nightly-cpu"),
+    *("intel-tensorflow", "tensorflow-directml-plugin"),
+)
+_LABEL_CUDA = re.compile(r"(?:^|[._-])cu(\d{2,3})(?![\d])")
+_BUILD_CUDA = re.compile(r"cuda[_-]?(\d{1,2}\.\d{1,2}|\d{2,3})(?!\d)|cu(\d{2,3})(?!\d)")
+_BUILD_CUDNN = re.compile(r"cudnn[_-]?(\d(?:\.\d{1,2}){0,3})")
+_INDEX_LABEL = re.compile(r"/whl/(?:nightly/|test/)?(cu\d{2,3}|cpu|rocm[\d.]+|xpu)\b")
+_CHANNELS: tuple[Origin, ...] = ("conda-forge", "pytorch", "defaults")
+
+
+class Build(NamedTuple):
+    """What is known of the build, and how surely it came from conda or pip."""
+
+    kind: Kind = "unknown"
+    cuda: CudaVersion | None = None
+    cudnn: str | None = None
+
+
+def read_torch(merged: Merged, host: Host, matrices: Matrices) -> Framework | None:
+    """The PyTorch of a paste, or None when none is named."""
+    package = _find(merged.packages, _TORCH_NAMES, merged.get("torch"))
+    text = _version(merged.get("torch"), package, "torch", matrices)
+    if text is None and package is None and not _has_traces(merged, "torch"):
+        return None
+    conda = _conda_of(merged.packages, _TORCH_NAMES)
+    version, _, label = (text or "").partition("+")
+    release = _release("torch", version, matrices)
+    commands = _commands_for(merged.commands, _TORCH_NAMES)
+    label = label or _label_of_index(commands)
+    build = _torch_build(merged, label, conda)
+    source = _origin(label, conda, package, commands) or _pip_origin(merged, package)
+    build = _by_doubt(build, merged, host)
+    if build.cuda is None:
+        build = _published(build, release, host, "torch", _index_of(source, commands))
+    sass, ptx = _targets(merged.get("torch_archs"))
+    return Framework(
+        version=version or None,
+        package=package.name if package and package.name != "pytorch" else "torch",
+        local_label=label or None,
+        kind=build.kind,
+        cuda=build.cuda,
+        cuda_text=merged.get("torch_cuda") or (str(build.cuda) if build.cuda else None),
+        cudnn=merged.get("torch_cudnn") or build.cudnn,
+        compute_capabilities=sass,
+        ptx=ptx,
+        source=source,
+        build_string=conda.build_string if conda else None,
+        gpu_available=_flag(merged.get("torch_gpu")),
+    )
+
+
+def read_tensorflow(merged: Merged, host: Host, matrices: Matrices) -> Framework | None:
+    """The TensorFlow of a paste, or None when none is named."""
+    package = _find(merged.packages, _TENSORFLOW_NAMES, merged.get("tensorflow"))
+    text = _version(merged.get("tensorflow"), package, "tensorflow", matrices)
+    if text is None and package is None and not _has_traces(merged, "tensorflow"):
+        return None
+    conda = _conda_of(merged.packages, _TENSORFLOW_NAMES)
+    version, _, label = (text or "").partition("+")
+    commands = _commands_for(merged.commands, _TENSORFLOW_NAMES)
+    name = _tensorflow_package(merged, package, commands)
+    source = _origin(label, conda, package, commands) or _pip_origin(merged, package)
+    build = _tensorflow_build(merged, name, conda)
+    release = _release("tensorflow", version, matrices)
+    if build.cuda is None and not (source is None and merged.get("manager") == "conda"):
+        package_name = name or _likely_package(merged, release)
+        build = _published(build, release, host, package_name, source or "pypi")
+    return Framework(
+        version=version or None,
+        package=name,
+        local_label=label or None,
+        kind=build.kind,
+        cuda=build.cuda,
+        cuda_text=str(build.cuda) if build.cuda else None,
+        cudnn=merged.get("tensorflow_cudnn") or build.cudnn,
+        source=source,
+        build_string=conda.build_string if conda else None,
+        gpu_available=_flag(merged.get("tensorflow_gpu")),
+    )
+
+
+def _has_traces(merged: Merged, framework: str) -> bool:
+    """Whether the framework printed something of itself, without its version."""
+    names: dict[str, tuple[FactName, ...]] = {
+        "torch": ("torch_gpu", "torch_archs", "torch_kind", "torch_cudnn"),
+        "tensorflow": ("tensorflow_gpu", "tensorflow_kind", "tensorflow_package"),
+    }
+    return any(merged.get(name) for name in names[framework])
+
+
+def _find(
+    packages: Iterable[Package], names: tuple[str, ...], version: str | None
+) -> Package | None:
+    """The distribution of a framework; of several the one with the told version."""
+    found = [p for name in names for p in packages if p.name == name]
+    wanted = (version or "").partition("+")[0]
+    same = [p for p in found if wanted and p.version.partition("+")[0] == wanted]
+    return next(iter(same or found), None)
+
+
+def _conda_of(packages: Iterable[Package], names: tuple[str, ...]) -> Package | None:
+    found = [p for p in packages if p.name in names and p.installer == "conda"]
+    return next((p for p in found if p.build_string), found[0] if found else None)
+
+
+def _version(
+    told: str | None, package: Package | None, framework: str, matrices: Matrices
+) -> str | None:
+    """The told version, or the listed one; «2.3» is the release 2.3.0."""
+    text = told
+    if package and package.version and (told is None or _extends(package.version, told)):
+        text = package.version
+    if text and text.count(".") == 1 and "+" not in text:
+        if f"{text}.0" in matrices.versions(framework):
+            return f"{text}.0"
+    return text
+
+
+def _extends(listed: str, told: str) -> bool:
+    return len(listed) > len(told) and listed.startswith((f"{told}+", f"{told}."))
+
+
+def _release(framework: str, version: str, matrices: Matrices) -> Release | None:
+    found = matrices.find_release(framework, version) if version else None
+    if found is None and ".post" in version:
+        return matrices.find_release(framework, version.partition(".post")[0])
+    return found
+
+
+def _commands_for(
+    commands: Iterable[Command], names: tuple[str, ...]
+) -> tuple[Command, ...]:
+    """Install commands that ask for the framework by name."""
+    return tuple(
+        command
+        for command in commands
+        if command.action in ("install", "add", "create", "update", "upgrade")
+        and any(_name_of(text) in names for text in command.requirements)
+    )
+
+
+def _name_of(requirement: str) -> str:
+    return re.split(r"[\[=<>!~ ]", requirement, maxsplit=1)[0].lower()
+
+
+def _label_of_index(commands: Iterable[Command]) -> str:
+    """The variant an index serves: …/whl/cu118; the command pins nothing itself."""
+    for command in commands:
+        for source in command.sources:
+            found = _INDEX_LABEL.search(source)
+            if found:
+                return found[1]
+        for text in command.requirements:
+            found = _INDEX_LABEL.search(text)
+            if found:
+                return found[1]
+    return ""
+
+
+def _torch_build(merged: Merged, label: str, conda: Package | None) -> Build:
+    told = _parse_cuda(merged.get("torch_cuda"))
+    labelled = _label_build(label)
+    if labelled is not None:
+        return labelled._replace(cuda=labelled.cuda or told)
+    named = _build_string(conda.build_string) if conda else None
+    if named is not None:
+        return named
+    if conda is not None and conda.name == "pytorch-cpu":
+        return Build("cpu")
+    kind = _kind(merged.get("torch_kind"))
+    if kind == "unknown" and merged.get("torch_archs"):
+        kind = "cuda"
+    return Build(kind, told if kind != "cpu" else None)
+
+
+def _label_build(label: str) -> Build | None:
+    found = _LABEL_CUDA.search(label)
+    if found:
+        return Build("cuda", cuda_of_digits(found[1]))
+    for kind in ("cpu", "rocm", "xpu"):
+        if label.startswith(kind):
+            return Build(kind)  # type: ignore[arg-type]  # the same words
+    return Build("cuda") if ".nv" in label or label.startswith("nv") else None
+
+
+def _build_string(build: str | None) -> Build | None:
+    """Conda's third part: py3.8_cpu_0, py3.9_cuda11.3_cudnn8.2.0_0, gpu_py37h…"""
+    if not build:
+        return None
+    found = _BUILD_CUDA.search(build)
+    cudnn = _BUILD_CUDNN.search(build)
+    if found:
+        text = found[1] or found[2]
+        cuda = _parse_cuda(text) if "." in text else cuda_of_digits(text)
+        return Build("cuda", cuda, cudnn[1] if cudnn else None)
+    if "cpu" in build or build.startswith(("mkl_", "eigen_")):
+        return Build("cpu")
+    return Build("cuda") if "gpu" in build else None
+
+
+def cuda_of_digits(digits: str) -> CudaVersion | None:
+    """CUDA of cu92, cu118, cu130: the last digit is the minor version."""
+    if not digits.isdigit() or len(digits) < 2:
+        return None
+    return CudaVersion(int(digits[:-1]), int(digits[-1]))
+
+
+def _tensorflow_package(
+    merged: Merged, package: Package | None, commands: tuple[Command, ...]
+) -> str | None:
+    told = merged.get("tensorflow_package")
+    if told or package:
+        return told or (package.name if package else None)
+    asked = [_name_of(text) for c in commands for text in c.requirements]
+    return next((name for name in asked if name in _TENSORFLOW_NAMES), None)
+
+
+def _tensorflow_build(
+    merged: Merged, name: str | None, conda: Package | None
+) -> Build:
+    named = _build_string(conda.build_string) if conda else None
+    if named is not None:
+        return named
+    if name is not None and name.endswith("-cpu"):
+        return Build("cpu")
+    if name in ("tensorflow-macos", "tensorflow-rocm"):
+        return Build("metal" if name.endswith("macos") else "rocm")
+    if any(p.name == "tensorflow-metal" for p in merged.packages):
+        return Build("metal")
+    kind = _kind(merged.get("tensorflow_kind"))
+    return Build(kind, _parse_cuda(merged.get("tensorflow_cuda")))
+
+
+def _published(
+    build: Build, release: Release | None, host: Host, package: str, source: Origin | None
+) -> Build:
+    """The one build PyPI has of a release for this platform, if it came from there."""
+    if release is None or source != "pypi" or build.kind in ("cpu", "rocm", "metal"):
+        return build
+    variants = [
+        variant
+        for variant in release.variants
+        if variant.index == "pypi"
+        and variant.package == package
+        and _platform(host) in variant.platforms
+    ]
+    if not variants or (build.kind == "cuda" and not any(v.cuda for v in variants)):
+        return build
+    return _of_variant(variants[0], build)
+
+
+def _of_variant(variant: Variant, build: Build) -> Build:
+    kind: Kind = "cuda" if variant.cuda else "cpu"
+    if kind == "cpu" and not variant.variant.startswith("cpu"):
+        return build
+    return Build(kind, variant.cuda, variant.cudnn)
+
+
+def _platform(host: Host) -> str:
+    machine = "aarch64" if host.is_tegra else host.machine or "x86_64"
+    return f"{host.os or 'linux'}-{machine}"
+
+
+def _index_of(source: Origin | None, commands: tuple[Command, ...]) -> Origin | None:
+    """PyTorch's old index offered PyPI's Linux wheel beside the labelled ones."""
+    urls = [source for command in commands for source in command.sources]
+    return "pypi" if any("torch_stable" in url for url in urls) else source
+
+
+def _likely_package(merged: Merged, release: Release | None) -> str:
+    """Of a release with two packages the one whose reporter speaks of CUDA."""
+    packages = {v.package for v in release.variants if v.cuda} if release else set()
+    is_about_cuda = any(
+        merged.get(name) for name in ("cuda_name", "cudnn", "tensorflow_kind", "nvcc")
+    )
+    if "tensorflow" not in packages and "tensorflow-gpu" in packages and is_about_cuda:
+        return "tensorflow-gpu"
+    return "tensorflow"
+
+
+def _by_doubt(build: Build, merged: Merged, host: Host) -> Build:
+    """collect_env found CUDA things on the machine, and none in the build."""
+    if build.kind != "unknown" or not merged.get("torch_build_unknown"):
+        return build
+    has_collected = bool(merged.gpus) or merged.get("nvcc") is not None
+    is_off = merged.get("torch_gpu") != "true"
+    is_nvidia = host.os != "macos" and "amd" not in merged.vendors
+    if has_collected and is_off and is_nvidia:
+        return Build("cpu")
+    return build
+
+
+def _origin(
+    label: str,
+    conda: Package | None,
+    package: Package | None,
+    commands: tuple[Command, ...],
+) -> Origin | None:
+    tools = {command.tool for command in commands}
+    if conda is not None:
+        return conda.channel if conda.channel in _CHANNELS else None  # type: ignore[return-value]  # one of them
+    if _label_build(label) is not None:
+        return "pytorch-index"
+    if tools & {"conda", "mamba"}:
+        return None
+    sources = [source for command in commands for source in command.sources]
+    if sources:
+        is_own = any("download.pytorch.org" in source for source in sources)
+        return "pytorch-index" if is_own else "other"
+    if tools or (package is not None and package.installer in ("pip", "uv")):
+        return "pypi"
+    return None
+
+
+def _pip_origin(merged: Merged, package: Package | None) -> Origin | None:
+    """A package of pip's list, in a report with no sign of conda."""
+    has_conda = merged.get("manager") in ("conda", "mamba", "pixi") or any(
+        p.installer == "conda" for p in merged.packages
+    )
+    is_listed = package is not None and package.installer != "conda"
+    is_plain = is_listed and "+" not in (package.version if package else "")
+    return "pypi" if is_plain and not has_conda else None
+
+
+def _targets(
+    names: str | None,
+) -> tuple[tuple[ComputeCapability, ...] | None, tuple[ComputeCapability, ...] | None]:
+    """Machine-code and PTX targets of a printed list."""
+    if not names:
+        return None, None
+    found: dict[bool, list[ComputeCapability]] = {False: [], True: []}
+    for name in names.split():
+        found[name.startswith("compute")].append(ComputeCapability.from_sm(name))
+    return tuple(sorted(found[False])), tuple(sorted(found[True]))
+
+
+def _kind(word: str | None) -> Kind:
+    known: tuple[Kind, ...] = ("cuda", "cpu", "rocm", "xpu", "metal")
+    return next((kind for kind in known if kind == word), "unknown")
+
+
+def _flag(word: str | None) -> bool | None:
+    return {"true": True, "false": False}.get(word or "")
+
+
+def _parse_cuda(text: str | None) -> CudaVersion | None:
+    try:
+        return CudaVersion.parse(text) if text else None
+    except ValueError:
+        return None
