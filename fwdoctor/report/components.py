@@ -56,9 +56,9 @@ def _gpu_rows(report: Report) -> Iterator[Row]:
         text = f"{vendor or 'GPU'} device {device.device_id}, {driver}"
         yield Row(status=status, label="GPU", text=text)
     if not found:
-        known = presence.has_nvidia_gpu(snapshot) is not None
-        text = "no NVIDIA GPU found" if known else "not known"
-        yield Row(status="none" if known else "?", label="GPU", text=text)
+        is_there = presence.has_nvidia_gpu(snapshot)
+        text = "no NVIDIA GPU found" if is_there is False else "not known"
+        yield Row(status="none" if is_there is False else "?", label="GPU", text=text)
 
 
 def _gpu_text(gpu: Gpu) -> str:

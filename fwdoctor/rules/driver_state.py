@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal
 
+from fwdoctor import presence
 from fwdoctor.model.finding import Evidence
 
 if TYPE_CHECKING:
@@ -77,9 +78,9 @@ def gpus_on_bus(snapshot: Snapshot) -> tuple[PciDevice, ...]:
 
 def has_gpu_to_use(snapshot: Snapshot) -> bool:
     """Whether there is a GPU, or at least nothing says that there is none."""
-    if snapshot.gpus or has_own_driver_kind(snapshot) or snapshot.pci is None:
+    if has_own_driver_kind(snapshot):
         return True
-    return bool(gpus_on_bus(snapshot))
+    return presence.has_nvidia_gpu(snapshot) is not False
 
 
 def is_held_by_rival(device: PciDevice) -> bool:
