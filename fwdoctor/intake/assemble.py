@@ -26,7 +26,6 @@ from fwdoctor.model.snapshot import (
 from fwdoctor.versions import CudaVersion, DriverVersion
 
 if TYPE_CHECKING:
-    from fwdoctor.intake.facts import FactName
     from fwdoctor.intake.merge import Merged
     from fwdoctor.matrices.load import Matrices
 
@@ -188,7 +187,7 @@ def make_pci(merged: Merged) -> tuple[PciDevice, ...] | None:
         PciDevice(
             address="",
             device_id="",
-            vendor=vendor if vendor in ("amd", "intel") else "other",  # type: ignore[arg-type]  # one of these
+            vendor=vendor if vendor in ("amd", "intel") else "other",
             kind="gpu",
         )
         for vendor in merged.vendors
@@ -303,18 +302,3 @@ def _cuda(text: str | None) -> CudaVersion | None:
 
 def _number(text: str | None) -> int | None:
     return int(text) if text and _NUMBER.fullmatch(text) else None
-
-
-FACTS_OF_CAPTURES: dict[str, FactName] = {
-    "driver.version": "driver",
-    "driver.libcuda_version": "libcuda",
-    "driver.kernel_version": "kernel_module",
-    "driver.cuda_version": "libcuda_cuda",
-    "host.kernel": "kernel",
-    "host.is_wsl": "is_wsl",
-    "glibc.version": "libc_version",
-    "python.version": "python",
-    "tensorflow.version": "tensorflow",
-    "torch.gpu_available": "torch_gpu",
-    "torch.cuda_version": "torch_cuda",
-}

@@ -28,13 +28,19 @@ _TORCH_NAMES = ("torch", "pytorch", "pytorch-gpu", "pytorch-cpu", "torch-nightly
 _TENSORFLOW_NAMES = (
     *("tensorflow", "tensorflow-gpu", "tf-nightly", "tf-nightly-gpu", "tensorflow-cpu"),
     *("tensorflow-base", "nvidia-tensorflow", "tensorflow-macos", "tensorflow-rocm"),
-    *("tensorflow-aarch64", "tensorflow-intel", "tensorflow-directml", "tf-nightly-cpu"),
+    *(
+        "tensorflow-aarch64",
+        "tensorflow-intel",
+        "tensorflow-directml",
+        "tf-nightly-cpu",
+    ),
     *("intel-tensorflow", "tensorflow-directml-plugin"),
 )
 _LABEL_CUDA = re.compile(r"(?:^|[._-])cu(\d{2,3})(?![\d])")
 _BUILD_CUDA = re.compile(r"cuda[_-]?(\d{1,2}\.\d{1,2}|\d{2,3})(?!\d)|cu(\d{2,3})(?!\d)")
 _BUILD_CUDNN = re.compile(r"cudnn[_-]?(\d(?:\.\d{1,2}){0,3})")
 _INDEX_LABEL = re.compile(r"/whl/(?:nightly/|test/)?(cu\d{2,3}|cpu|rocm[\d.]+|xpu)\b")
+_LABEL_KINDS: tuple[Kind, ...] = ("cpu", "rocm", "xpu")
 _CHANNELS: tuple[Origin, ...] = ("conda-forge", "pytorch", "defaults")
 
 
@@ -138,7 +144,11 @@ def _version(
 ) -> str | None:
     """The told version, or the listed one; «2.3» is the release 2.3.0."""
     text = told
-    if package and package.version and (told is None or _extends(package.version, told)):
+    if (
+        package
+        and package.version
+        and (told is None or _extends(package.version, told))
+    ):
         text = package.version
     if text and text.count(".") == 1 and "+" not in text:
         if f"{text}.0" in matrices.versions(framework):
@@ -207,9 +217,9 @@ def _label_build(label: str) -> Build | None:
     found = _LABEL_CUDA.search(label)
     if found:
         return Build("cuda", cuda_of_digits(found[1]))
-    for kind in ("cpu", "rocm", "xpu"):
+    for kind in _LABEL_KINDS:
         if label.startswith(kind):
-            return Build(kind)  # type: ignore[arg-type]  # the same words
+            return Build(kind)
     return Build("cuda") if ".nv" in label or label.startswith("nv") else None
 
 
@@ -245,9 +255,7 @@ def _tensorflow_package(
     return next((name for name in asked if name in _TENSORFLOW_NAMES), None)
 
 
-def _tensorflow_build(
-    merged: Merged, name: str | None, conda: Package | None
-) -> Build:
+def _tensorflow_build(merged: Merged, name: str | None, conda: Package | None) -> Build:
     named = _build_string(conda.build_string) if conda else None
     if named is not None:
         return named
@@ -262,7 +270,11 @@ def _tensorflow_build(
 
 
 def _published(
-    build: Build, release: Release | None, host: Host, package: str, source: Origin | None
+    build: Build,
+    release: Release | None,
+    host: Host,
+    package: str,
+    source: Origin | None,
 ) -> Build:
     """The one build PyPI has of a release for this platform, if it came from there."""
     if release is None or source != "pypi" or build.kind in ("cpu", "rocm", "metal"):
@@ -328,7 +340,7 @@ def _origin(
 ) -> Origin | None:
     tools = {command.tool for command in commands}
     if conda is not None:
-        return conda.channel if conda.channel in _CHANNELS else None  # type: ignore[return-value]  # one of them
+        return next((name for name in _CHANNELS if name == conda.channel), None)
     if _label_build(label) is not None:
         return "pytorch-index"
     if tools & {"conda", "mamba"}:

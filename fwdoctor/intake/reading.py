@@ -25,7 +25,6 @@ from fwdoctor.intake import (
     variables,
 )
 from fwdoctor.intake.assemble import (
-    FACTS_OF_CAPTURES,
     make_container,
     make_driver,
     make_environment,
@@ -36,8 +35,8 @@ from fwdoctor.intake.assemble import (
     make_pci,
     make_toolkits,
 )
-from fwdoctor.intake.facts import Fact, Facts
 from fwdoctor.intake.merge import merge
+from fwdoctor.intake.message_facts import read_messages
 from fwdoctor.intake.normalise import normalise
 from fwdoctor.model.snapshot import Message, ProbeReport, Snapshot
 from fwdoctor.redact import redact
@@ -45,19 +44,23 @@ from fwdoctor.redact import redact
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from fwdoctor.intake.catalogue import Catalogue
-    from fwdoctor.intake.facts import FactName
+    from fwdoctor.intake.catalogue import Catalogue, MessageMatch
+    from fwdoctor.intake.facts import Facts
     from fwdoctor.intake.merge import Merged
     from fwdoctor.matrices.load import Matrices
     from fwdoctor.model.snapshot import Environment, Host
 
+    Parser = Callable[[str], Facts | None]
+
 # Most trusted first: programs that look at the machine, then what frameworks print,
 # then lists of packages, then forms and what people say.
-PARSERS: Final[tuple[Callable[[str], Facts | None], ...]] = (
+_EXACT: Final[tuple[Parser, ...]] = (
     collect_env.parse,
     smi.parse,
     torch_log.parse,
     tensorflow_log.parse,
+)
+_STATED: Final[tuple[Parser, ...]] = (
     issue_template.parse,
     conda_list.parse,
     pip_list.parse,
@@ -76,10 +79,9 @@ _TAIL: Final = 200_000
 def read_report(text: str, *, catalogue: Catalogue, matrices: Matrices) -> Snapshot:
     """Everything the text says of a machine, its driver and its environments."""
     plain = normalise(text)
-    messages = _messages(plain, catalogue)
-    facts = _parse(_excerpt(plain))
-    heard = _heard(messages)
-    merged = merge([*facts, heard])
+    matches = catalogue.match(plain)
+    facts = _parse(_excerpt(plain), matches)
+    merged = merge(facts)
     host = make_host(merged)
     main = make_environment(merged, host, matrices, is_target=True)
     return Snapshot(
@@ -95,7 +97,7 @@ def read_report(text: str, *, catalogue: Catalogue, matrices: Matrices) -> Snaps
         libraries=make_libraries(merged),
         environments=(main, *_others(merged, host, matrices)),
         env_vars=merged.env_vars,
-        messages=messages,
+        messages=tuple(_message(match) for match in matches),
         commands=merged.commands,
         probes=_reports(facts),
     )
@@ -107,37 +109,26 @@ def _excerpt(text: str) -> str:
     return text[:_HEAD] + "\n" + text[-_TAIL:]
 
 
-def _parse(text: str) -> list[Facts]:
-    found = (parser(text) for parser in PARSERS)
+def _parse(text: str, matches: tuple[MessageMatch, ...]) -> list[Facts]:
+    """What every parser found, most trusted first; known messages in the middle."""
+    found = (
+        *(parser(text) for parser in _EXACT),
+        read_messages(matches),
+        *(parser(text) for parser in _STATED),
+    )
     return [facts for facts in found if facts is not None]
 
 
-def _messages(text: str, catalogue: Catalogue) -> tuple[Message, ...]:
-    return tuple(
-        Message(
-            id=match.id,
-            text=redact(match.text, home=None, user=None),
-            line=match.line,
-            captures=dict(match.captures),
-        )
-        for match in catalogue.match(text)
+def _message(match: MessageMatch) -> Message:
+    return Message(
+        id=match.id,
+        text=redact(match.text, home=None, user=None),
+        line=match.line,
+        captures=dict(match.captures),
     )
 
 
-def _heard(messages: Iterable[Message]) -> Facts:
-    """What known messages name besides, trusted least."""
-    values: dict[FactName, Fact] = {}
-    for message in messages:
-        for capture, value in message.captures.items():
-            name = FACTS_OF_CAPTURES.get(capture)
-            if name is not None and value:
-                values.setdefault(name, Fact(value, message.line))
-    return Facts(source="messages", values=values)
-
-
-def _others(
-    merged: Merged, host: Host, matrices: Matrices
-) -> tuple[Environment, ...]:
+def _others(merged: Merged, host: Host, matrices: Matrices) -> tuple[Environment, ...]:
     """Environments of sources that name a framework in another version."""
     return tuple(
         make_environment(merge([facts]), host, matrices, is_target=False)
