@@ -17,6 +17,7 @@ from fwdoctor.image.tar import TarReader
 
 if TYPE_CHECKING:
     from fwdoctor.image.layer import LayerIndexer
+    from fwdoctor.image.tar import Member
     from fwdoctor.image.tree import Folder
 
 
@@ -99,20 +100,26 @@ class TarStore:
     def __init__(self, path: str, indexer: LayerIndexer) -> None:
         self._path, self._indexer = path, indexer
         self._stream = _open_regular(path)
-        size = os.fstat(self._stream.fileno()).st_size
         self._members: dict[str, tuple[int, int]] = {}
         self._links: dict[str, str] = {}
+        try:
+            self._list_members()
+        except BaseException:
+            self._stream.close()
+            raise
+
+    def _list_members(self) -> None:
+        size = os.fstat(self._stream.fileno()).st_size
         whole = Region(self._stream, 0, size)
-        reader = TarReader(whole, os.path.basename(path))
+        reader = TarReader(whole, os.path.basename(self._path))
         for count, member in enumerate(reader):
             if count > LIMITS.entries:
-                raise ImageError(f"{path}: too many members")
+                raise ImageError(f"{self._path}: too many members")
             name = os.path.normpath(member.name).lstrip("/")
             if member.kind == "file":
                 self._members[name] = (whole.tell(), member.stored)
             elif member.kind in ("symlink", "hardlink"):
-                above = os.path.dirname(name) if member.kind == "symlink" else ""
-                self._links[name] = os.path.normpath(os.path.join(above, member.link))
+                self._links[name] = _link_target(name, member)
 
     def __contains__(self, name: str) -> bool:
         return name in self._members
@@ -158,10 +165,7 @@ class StreamStore:
             for member in reader:
                 path_inside = os.path.normpath(member.name).lstrip("/")
                 if member.kind in ("symlink", "hardlink"):
-                    is_relative = member.kind == "symlink"
-                    above = os.path.dirname(path_inside) if is_relative else ""
-                    target = os.path.normpath(os.path.join(above, member.link))
-                    self._links[path_inside] = target
+                    self._links[path_inside] = _link_target(path_inside, member)
                 elif member.kind == "file":
                     self._take(path_inside, reader, indexer)
 
@@ -218,6 +222,12 @@ def _open_regular(path: str) -> IO[bytes]:
         os.close(descriptor)
         raise ImageError(f"{path} is not a regular file")
     return open(path, "rb", opener=lambda _path, _flags: descriptor)
+
+
+def _link_target(name: str, member: Member) -> str:
+    """The member a link names, as a name of the archive."""
+    above = os.path.dirname(name) if member.kind == "symlink" else ""
+    return os.path.normpath(os.path.join(above, member.link))
 
 
 def _read_document(stream: IO[bytes] | Region, name: str) -> bytes:

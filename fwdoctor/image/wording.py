@@ -106,8 +106,8 @@ def _reach_rows(row: Reach) -> Iterator[Row]:
         yield (
             "GPUs, PTX only",
             (
-                f"{_listed(row.ptx_only)} (compiled at first use, by a driver that speaks"
-                f" CUDA {row.cuda})"
+                f"{_listed(row.ptx_only)} (compiled at first use, by a driver"
+                f" that speaks CUDA {row.cuda})"
             ),
         )
     if row.unknown:
