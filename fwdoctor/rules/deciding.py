@@ -226,12 +226,21 @@ def decide_no_kernel(told: Told, heard: Heard) -> Reading | None:
     if _targets(heard) and _capability(heard) is not None:
         return decide_capability(told, heard)
     if unserved(heard.snapshot, heard.matrices) != set():
-        return _by_build(heard)
+        return _by_build(heard) or _by_own_compiler(heard)
     why = "the framework has code for this GPU, so an extension lacks it"
     cause = (
         "compiler-toolchain" if is_compiled(heard.snapshot) else "companion-mismatch"
     )
     return Reading(cause, why)
+
+
+def _by_own_compiler(heard: Heard) -> Reading | None:
+    """A report of a toolkit and no framework is about a program compiled with it."""
+    is_own = is_compiled(heard.snapshot)
+    if not is_own or presence.frameworks(heard.snapshot.target):
+        return None
+    why = "what was compiled here was not compiled for this GPU"
+    return Reading("compiler-toolchain", why)
 
 
 def decide_gemm(told: Told, heard: Heard) -> Reading | None:

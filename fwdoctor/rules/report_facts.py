@@ -6,6 +6,7 @@ Pure functions over a snapshot; None is «the report does not say».
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from fwdoctor import compat, presence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from fwdoctor.model.matrix import Release
     from fwdoctor.model.snapshot import Command, Framework, Snapshot
     from fwdoctor.rules.heard import Heard
+    from fwdoctor.versions import ComputeCapability
 
 # Values of CUDA_VISIBLE_DEVICES with which no GPU is seen.
 NO_DEVICES = frozenset({"", "-1", "none", "void", "nodevfiles", '""', "''"})
@@ -154,22 +156,50 @@ def unserved(snapshot: Snapshot, matrices: Matrices) -> set[bool] | None:
     """Of the GPUs the builds have no code for: which kinds, too old being True.
 
     None when no framework of the report is known to be judged by; an empty set when
-    every GPU is served.
+    every GPU is served. Where the build is not known, all builds that were published
+    of the release have to agree.
     """
-    pairs = [
-        (name, framework, cc)
+    answers = [
+        _unserved_by(name, framework, cc, matrices)
         for name, framework in presence.frameworks(snapshot.target).items()
         for cc in presence.capabilities(snapshot)
-        if framework.compute_capabilities or framework.ptx
     ]
-    if not pairs:
+    known = [answer for answer in answers if answer is not None]
+    return set().union(*known) if known else None
+
+
+def _unserved_by(
+    name: str, framework: Framework, cc: ComputeCapability, matrices: Matrices
+) -> set[bool] | None:
+    if framework.compute_capabilities or framework.ptx:
+        return _verdict_of(name, framework, cc, matrices)
+    release = matrices.find_release(name, framework.version or "")
+    if framework.kind not in ("cuda", "unknown") or release is None:
         return None
-    kinds: set[bool] = set()
-    for name, framework, cc in pairs:
-        if compat.build_runs(name, framework, cc, matrices).ok is False:
-            targets = (*(framework.compute_capabilities or ()), *(framework.ptx or ()))
-            kinds.add(compat.is_gpu_too_old(cc, targets, matrices, framework.cuda))
-    return kinds
+    builds = [
+        replace(
+            framework,
+            cuda=variant.cuda,
+            compute_capabilities=variant.compute_capabilities,
+            ptx=variant.ptx,
+        )
+        for variant in release.variants
+        if variant.cuda is not None
+        and (variant.compute_capabilities or variant.ptx)
+        and framework.cuda in (None, variant.cuda)
+    ]
+    answers = [_verdict_of(name, build, cc, matrices) for build in builds]
+    agreed = answers and all(answer == answers[0] for answer in answers)
+    return answers[0] if agreed else None
+
+
+def _verdict_of(
+    name: str, framework: Framework, cc: ComputeCapability, matrices: Matrices
+) -> set[bool]:
+    if compat.build_runs(name, framework, cc, matrices).ok is not False:
+        return set()
+    targets = (*(framework.compute_capabilities or ()), *(framework.ptx or ()))
+    return {compat.is_gpu_too_old(cc, targets, matrices, framework.cuda)}
 
 
 def cuda_versions(snapshot: Snapshot) -> set[CudaVersion]:
