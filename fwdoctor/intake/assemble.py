@@ -114,7 +114,11 @@ def make_driver(merged: Merged, matrices: Matrices) -> Driver:
     version = _driver(merged.get("driver"))
     module = _driver(merged.get("kernel_module"))
     source = merged.sources.get("driver") or merged.sources.get("kernel_module")
-    spoken = _cuda(merged.get("driver_cuda")) or _cuda(merged.get("libcuda_cuda"))
+    spoken = (
+        _cuda(merged.get("driver_cuda"))
+        or _cuda(merged.get("libcuda_cuda"))
+        or _branch_cuda(merged.get("driver"), matrices)
+    )
     nvml_code = _number(merged.get("nvml_code"))
     is_table = merged.sources.get("driver") == "nvidia-smi"
     return Driver(
@@ -282,20 +286,24 @@ _FRAMEWORK_NAMES = ("torch", "pytorch", "tensorflow", "tensorflow-gpu", "tf-nigh
 
 
 def _driver(text: str | None) -> DriverVersion | None:
-    """A driver version; a branch alone ("390") is kept as such."""
-    if text is None:
-        return None
-    if _BRANCH.fullmatch(text):
-        return DriverVersion((int(text),), text)
     try:
-        return DriverVersion.parse(text)
+        return DriverVersion.parse(text) if text else None
     except ValueError:
         return None
 
 
+def _branch_cuda(text: str | None, matrices: Matrices) -> CudaVersion | None:
+    """What a branch alone ("390") speaks: its releases differ in nothing else."""
+    if text is None or not _BRANCH.fullmatch(text):
+        return None
+    branch = matrices.find_driver_branch(DriverVersion((int(text),), text))
+    return branch.cuda if branch else None
+
+
 def _cuda(text: str | None) -> CudaVersion | None:
+    """A CUDA version; a major alone is at least its first release."""
     try:
-        return CudaVersion.parse(text) if text else None
+        return CudaVersion.parse(text if "." in text else f"{text}.0") if text else None
     except ValueError:
         return None
 

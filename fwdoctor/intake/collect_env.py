@@ -129,13 +129,13 @@ def _read_build(found: Collector, fields: dict[str, Field]) -> None:
 
 
 def _read_host(found: Collector, fields: dict[str, Field]) -> None:
+    libc, gcc = _known(fields, "libc version"), _known(fields, "gcc version")
+    if libc:  # before the platform, which names the glibc Python was built for
+        found.add_all(parse_os(f"linux {libc.value}"), libc.offset)
     for label in ("os", "python platform"):
         field = _known(fields, label)
         if field:
             found.add_all(parse_os(field.value), field.offset)
-    libc, gcc = _known(fields, "libc version"), _known(fields, "gcc version")
-    if libc:
-        found.add_all(parse_os(f"linux {libc.value}"), libc.offset)
     if gcc:
         found.add_match("gcc", _GCC.search(gcc.value))
     python = _known(fields, "python version")

@@ -27,7 +27,8 @@ _RUN = re.compile(
 _WORD = re.compile(r"'[^']*'|\"[^\"]*\"|[^\s'\"\\]+")
 _FROM = re.compile(
     r"^[ \t]*FROM[ \t]+(?:--platform=\S{1,40}[ \t]+)?(?P<image>[\w./:@${}-]{2,160})"
-    r"(?:[ \t]+AS[ \t]+\S{1,60})?[ \t]*$",
+    r"(?:[ \t]+AS[ \t]+\S{1,60})?[ \t]*$"
+    r"|\bDockerfile: FROM (?P<inline>[\w./:@-]{2,160}[\w])",
     re.MULTILINE | re.IGNORECASE,
 )
 _COMPOSE_IMAGE = re.compile(
@@ -86,7 +87,8 @@ def parse(text: str) -> Facts | None:
             found.add("container", _KINDS.get(command.tool, "docker"), match.start())
     if "FROM " in text or "from " in text:
         for match in list(_FROM.finditer(text))[:_MOST]:
-            if any(mark in match["image"] for mark in ":/") or "RUN " in text:
+            image = match["image"] or match["inline"]
+            if any(mark in image for mark in ":/") or "RUN " in text:
                 found.commands.append(_image("dockerfile", "from", match, text))
                 found.add("container", "docker", match.start())
     _read_compose(found, text)
@@ -101,7 +103,7 @@ def _image(tool: str, action: str, match: re.Match[str], text: str) -> Command:
         tool=tool,
         action=action,
         text=match[0].strip(),
-        image=match["image"],
+        image=match["image"] or match["inline"],
         line=text.count("\n", 0, match.start()) + 1,
     )
 
@@ -128,6 +130,8 @@ def _run(match: re.Match[str], line: int) -> Command:
             image = plain
         else:
             break
+    if match["action"] in ("build", "up"):
+        image = None
     return Command(
         tool="docker" if "docker" in tool and "compose" not in tool else tool,
         action=match["action"],

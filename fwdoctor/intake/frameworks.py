@@ -142,7 +142,7 @@ def _conda_of(packages: Iterable[Package], names: tuple[str, ...]) -> Package | 
 def _version(
     told: str | None, package: Package | None, framework: str, matrices: Matrices
 ) -> str | None:
-    """The told version, or the listed one; «2.3» is the release 2.3.0."""
+    """The told version, or the listed one; «2.3» is the first 2.3.x."""
     text = told
     if (
         package
@@ -151,8 +151,8 @@ def _version(
     ):
         text = package.version
     if text and text.count(".") == 1 and "+" not in text:
-        if f"{text}.0" in matrices.versions(framework):
-            return f"{text}.0"
+        known = matrices.versions(framework)
+        return next((v for v in known if v.startswith(f"{text}.")), text)
     return text
 
 
@@ -263,10 +263,21 @@ def _tensorflow_build(merged: Merged, name: str | None, conda: Package | None) -
         return Build("cpu")
     if name in ("tensorflow-macos", "tensorflow-rocm"):
         return Build("metal" if name.endswith("macos") else "rocm")
-    if any(p.name == "tensorflow-metal" for p in merged.packages):
+    if name is not None and name.startswith("tensorflow-directml"):
+        return Build("unknown")
+    if _has_metal(merged):
         return Build("metal")
+    if name in ("nvidia-tensorflow", "tf-nightly-gpu"):
+        return Build("cuda", _parse_cuda(merged.get("tensorflow_cuda")))
     kind = _kind(merged.get("tensorflow_kind"))
     return Build(kind, _parse_cuda(merged.get("tensorflow_cuda")))
+
+
+def _has_metal(merged: Merged) -> bool:
+    """Whether Apple's plug-in is listed, or was asked for."""
+    asked = (text for command in merged.commands for text in command.requirements)
+    names = {*(p.name for p in merged.packages), *map(_name_of, asked)}
+    return "tensorflow-metal" in names
 
 
 def _published(
@@ -355,11 +366,10 @@ def _origin(
 
 
 def _pip_origin(merged: Merged, package: Package | None) -> Origin | None:
-    """A package of pip's list, in a report with no sign of conda."""
-    has_conda = merged.get("manager") in ("conda", "mamba", "pixi") or any(
-        p.installer == "conda" for p in merged.packages
-    )
+    """A package of pip's list, in a report with no sign of conda, or beside its list."""
     is_listed = package is not None and package.installer != "conda"
+    has_list = any(p.installer == "conda" for p in merged.packages)
+    has_conda = not has_list and merged.get("manager") in ("conda", "mamba", "pixi")
     is_plain = is_listed and "+" not in (package.version if package else "")
     return "pypi" if is_plain and not has_conda else None
 

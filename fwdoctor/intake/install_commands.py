@@ -13,6 +13,7 @@ import re
 from typing import TYPE_CHECKING
 
 from fwdoctor.intake.facts import Collector
+from fwdoctor.intake.packages import find_wheel, normalise_name, wheel_version
 from fwdoctor.model.snapshot import Command
 from fwdoctor.redact import redact
 
@@ -103,6 +104,12 @@ _ENDS = frozenset(
         *("should", "will", "would", "when", "while", "if", "into", "under", "inside"),
     }
 )
+# Before a command that the reporter is told to run, or asks about.
+_ADVICE = re.compile(
+    r"\b(?:should|try|could|can|please|must|may|might|needs?|recommend\w*|suggest\w*"
+    r"|instead|use|hint:|consider|perhaps|maybe|want to|with)\b[^$#>]{0,60}`$|^[ \t]*#[ \t]",
+    re.IGNORECASE,
+)
 _SEPARATORS = ("&&", ";", "||", "\\", "#")
 _SYSTEM_TOOLS = ("apt", "dnf", "yum", "pacman", "brew", "choco")
 
@@ -117,11 +124,18 @@ def parse(text: str) -> Facts | None:
     heads = list(_COMMAND.finditer(text))[:_MOST]
     ends = [*(head.start() for head in heads[1:]), len(text)]
     for head, end in zip(heads, ends, strict=False):
-        command = _command(head, end)
+        command = None if _is_advice(head) else _command(head, end)
         if command is not None:
             found.commands.append(command)
             _note_manager(found, command, head.start())
     return found.facts()
+
+
+def _is_advice(match: re.Match[str]) -> bool:
+    """Whether a message or a person only says that it could be run."""
+    start = match.string.rfind("\n", 0, match.start()) + 1
+    before = match.string[max(start, match.start() - 200) : match.start()]
+    return _ADVICE.search(before) is not None
 
 
 def _note_manager(found: Collector, command: Command, offset: int) -> None:
@@ -177,11 +191,21 @@ def _iter_words(rest: str, tool: str) -> Iterator[tuple[str, str]]:
                     yield "source", _plain_url(value)
                 expects = ""
         elif plain.startswith(("http://", "https://", "git+")):
-            yield "requirement", _plain_url(plain)
+            yield from _read_url(plain)
         elif _REQUIREMENT.fullmatch(plain.rstrip(".;")):
             yield "requirement", plain.rstrip(".;")
         if plain.endswith(";"):
             return
+
+
+def _read_url(url: str) -> Iterator[tuple[str, str]]:
+    """A wheel's address pins its version; the address is where it comes from."""
+    wheel = find_wheel(url)
+    if wheel is None:
+        yield "requirement", _plain_url(url)
+    else:
+        yield "requirement", f"{normalise_name(wheel['name'])}=={wheel_version(wheel)}"
+        yield "source", _plain_url(url)
 
 
 def _expected(option: str, tool: str) -> str:

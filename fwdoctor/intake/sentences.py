@@ -62,7 +62,7 @@ _NOT_OWN = re.compile(
 )
 _BEFORE: Final = 60
 _START = r"(?<![\w./=\\-])"
-_IS = r"(?:[ ]?(?:is|was|version|ver\.?|release))?[ ]?(?:[:=-]{1,2}>?)?[ ]?[v(`'\"]?"
+_IS = r"(?:[ ]?(?:is|was|version|ver\.?|release))?[ ]?(?:[:=-]{1,2}>?)?[ ]?[v`'\"]?"
 _RELEASE = (
     r"(?P<value>\d{1,2}\.\d{1,3}(?:\.\d{1,3})?(?:\.?(?:dev|post|rc|a|b)\d{0,10})?"
     r"(?:\+[\w.]{1,40})?)(?![\w]|\.\d)"
@@ -136,12 +136,13 @@ _AVAILABLE = re.compile(
 _PLACE = re.compile(
     r"(?:^[ \t*-]{0,8}|\b(?:on|under|in|inside|within|using|use|running|run|have|with|via|is)"
     r"[ :]{1,2})(?:an? |my |the |native |bare |fresh |headless ){0,2}"
-    rf"(?=(?:nvidia )?(?:wsl|windows|win1[01]|mac|os ?x|linux|jetson|l4t|{DISTRIBUTION_PATTERN})"
+    rf"(?=(?:nvidia )?(?:wsl|windows|win1[01]|mac ?os|mac ?book|mac|os ?x|linux|jetson|l4t|{DISTRIBUTION_PATTERN})"
     r"(?![a-z]))",
     re.IGNORECASE,
 )
 _VERSIONED_OS = re.compile(
-    rf"(?<![\w:/-])(?:{DISTRIBUTION_PATTERN}|windows|macos)[ -]?(?:leap )?\d",
+    rf"(?<![\w:/-])(?:{DISTRIBUTION_PATTERN}|windows|macos)[ -]?(?:leap )?\d{1, 2}"
+    r"(?:\.\d{1,2}){0,2}(?![\d.]*-\d)",
     re.IGNORECASE,
 )
 _CONTAINER = re.compile(
