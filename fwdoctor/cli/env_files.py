@@ -60,6 +60,8 @@ def write_files(request: EnvRequest) -> ExitCode:
         files.extend(found)
     _check_paths(files, request)
     texts = [_text(file, request) for file in files]
+    if request.is_verified:
+        _verify(files, request)
     _deliver(files, texts, request)
     return ExitCode.OK
 
@@ -170,16 +172,52 @@ def _read(path: str) -> str:
 
 
 def _text(file: PlannedFile, request: EnvRequest) -> str:
-    from fwdoctor.envs.registry import FileWish, render
+    from fwdoctor.envs.registry import LOCKS, FileWish, render
 
-    name = os.path.basename(file.path)
-    is_merged = file.kind == "pyproject.toml" and os.path.exists(file.path)
+    kind = LOCKS.get(file.kind, file.kind)
+    project = os.path.join(os.path.dirname(file.path), "pyproject.toml")
+    is_merged = kind == "pyproject.toml" and os.path.exists(project)
     wish = FileWish(
-        file_name=name,
-        existing=_read(file.path) if is_merged else None,
+        file_name=os.path.basename(file.path),
+        existing=_read(project) if is_merged else None,
         is_old_pixi=request.is_old_pixi,
     )
-    return render(file.kind, file.plan, file.planned, wish)
+    text = render(kind, file.plan, file.planned, wish)
+    return text if kind == file.kind else _lock(file, text, request)
+
+
+def _lock(file: PlannedFile, text: str, request: EnvRequest) -> str:
+    """The lock made from the text of the file it locks, with our header in front."""
+    from fwdoctor.cli import resolving
+    from fwdoctor.envs.header import commented, header_lines
+
+    platform = file.plan.target.platform
+    if file.kind == "pylock.toml":
+        locked = resolving.pylock(file.planned, platform)
+    elif file.kind == "uv.lock":
+        locked = resolving.uv_lock(text)
+    else:
+        locked = resolving.conda_lock(text, file.planned, platform, request.conda)
+    lines = header_lines(file.plan, file.planned, os.path.basename(file.path))
+    facts = sorted(file.planned.virtual_packages.items())
+    if facts:
+        shown = ", ".join(f"{name} {value}" for name, value in facts)
+        lines.append(f"Solved for a machine with {shown}.")
+    return f"{commented(lines)}{locked}"
+
+
+def _verify(files: list[PlannedFile], request: EnvRequest) -> None:
+    """Resolve every environment for real, once; raises before anything is written."""
+    from fwdoctor.cli.resolving import verify
+
+    seen: list[PlanEnvironment] = []
+    for file in files:
+        if file.planned in seen:
+            continue
+        seen.append(file.planned)
+        platform = file.plan.target.platform
+        said = verify(file.planned, platform, request.conda)
+        print(f"verified {file.path}: {said}", file=sys.stderr)
 
 
 def _deliver(files: list[PlannedFile], texts: list[str], request: EnvRequest) -> None:

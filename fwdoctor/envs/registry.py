@@ -23,8 +23,19 @@ KINDS = {
     "Dockerfile": "dockerfile",
     "devcontainer.json": "devcontainer_json",
 }
+# Locks, which a program resolves → the kind it is made from, and usual names.
+LOCKS = {
+    "pylock.toml": "requirements.txt",
+    "uv.lock": "pyproject.toml",
+    "conda-lock.yml": "environment.yml",
+}
+LOCK_NAMES = {
+    "pylock.toml": ("pylock.toml", "pylock.*.toml"),
+    "uv.lock": ("uv.lock",),
+    "conda-lock.yml": ("*conda-lock.yml", "*conda-lock.yaml"),
+}
 # Their readers look for exactly this name: several go into folders.
-FIXED_NAMES = ("devcontainer.json", "pyproject.toml", "pixi.toml")
+FIXED_NAMES = ("devcontainer.json", "pyproject.toml", "pixi.toml", "uv.lock")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,20 +49,23 @@ class FileWish:
 
 def find_kind(path: str, kind: str | None = None) -> str:
     """The kind of a file, from `--kind` or its name; UsageError when neither says."""
-    by_name = {known.lower(): known for known in KINDS}
+    by_name = {known.lower(): known for known in (*KINDS, *LOCKS)}
     if kind is not None:
         if kind.lower() not in by_name:
-            choices = ", ".join(KINDS)
+            choices = ", ".join(by_name.values())
             raise UsageError("bad-option", f"--kind: {kind!r} is not one of {choices}")
         return by_name[kind.lower()]
     name = path.replace("\\", "/").rpartition("/")[2]
+    for known, patterns in LOCK_NAMES.items():
+        if any(fnmatch(name, pattern) for pattern in patterns):
+            return known
     for known in KINDS:
         if any(fnmatch(name, pattern) for pattern in _module(known).NAMES):
             return known
     raise UsageError(
         "unknown-file-kind",
         f"{path}: its name does not say what kind of file it is",
-        hint=f"name one of {', '.join(KINDS)}, or say --kind",
+        hint=f"name one of {', '.join(by_name.values())}, or say --kind",
     )
 
 
@@ -79,4 +93,4 @@ def path_for(path: str, kind: str, planned: PlanEnvironment, *, is_only: bool) -
 
 
 def _module(kind: str) -> ModuleType:
-    return importlib.import_module(f"fwdoctor.envs.{KINDS[kind]}")
+    return importlib.import_module(f"fwdoctor.envs.{KINDS[LOCKS.get(kind, kind)]}")

@@ -51,7 +51,7 @@ def environment_of(  # one value each of what makes an environment
         channels=tuple(_channels(builds, is_conda=is_conda)),
         cuda=max(cudas, default=None),
         least_driver=_least_driver(cudas, machine, matrices),
-        virtual_packages=_virtual_packages(cudas, machine) if is_conda else {},
+        virtual_packages=_virtual_packages(builds, machine) if is_conda else {},
         why=(*why, *_reasons(builds, machine)),
     )
 
@@ -352,13 +352,16 @@ def _least_driver(
     return max(floors, default=None)
 
 
-def _virtual_packages(cudas: list[CudaVersion], machine: Machine) -> dict[str, str]:
-    """What conda's solver is told of the machine."""
+def _virtual_packages(builds: Sequence[Candidate], machine: Machine) -> dict[str, str]:
+    """What conda's solver is told of the machine; where unknown, the least needed."""
+    cudas = [b.variant.cuda for b in builds if b.variant.cuda is not None]
     found: dict[str, str] = {}
     if cudas:
         found["__cuda"] = str(machine.driver_cuda or max(cudas))
-    if machine.glibc and machine.platform.startswith("linux"):
-        found["__glibc"] = machine.glibc
+    needed = [b.release.glibc_min for b in builds if b.release.glibc_min]
+    glibc = machine.glibc or max(needed, key=_order, default=None)
+    if glibc and machine.platform.startswith("linux"):
+        found["__glibc"] = glibc
     return found
 
 
