@@ -51,6 +51,8 @@ _ASIDE = r"(?:[ \t]{0,3}\((?:e\.?g|i\.?e|use|source|conda|if|for|or|please|requi
 _CLOSING = rf"[*_`]{{0,3}}{_ASIDE}[ \t]{{0,60}}(?P<colon>[:=]{{1,2}}[*_`]{{0,3}}|[*_`]{{0,3}}[:=])?"
 _HEADING = re.compile(r"^[ \t]{0,3}(?:#{1,6}[ \t]|\*\*[^*\n]{1,80}\*\*[ \t]{0,3}:?$)")
 _MARKS = "`*_ \t\"'"
+_BEFORE_LABEL = " \t-*+\u2022\u25cf#`_"
+_OPENING_LIMIT: Final = 40
 
 
 class Field(NamedTuple):
@@ -74,6 +76,7 @@ class LabelTable:
         # The longest first: "CUDA Version (nvidia-smi)" before "CUDA Version".
         known = sorted({_plain(label) for label in labels}, key=len, reverse=True)
         words = "|".join(_pattern(label) for label in known)
+        self._starts = frozenset(label[:2] for label in known)
         self._pattern = re.compile(
             rf"{_OPENING}(?P<label>{words})(?![A-Za-z0-9_]){_CLOSING}[ \t]*(?P<value>[^\n]*)",
             re.IGNORECASE | re.MULTILINE,
@@ -81,12 +84,24 @@ class LabelTable:
 
     def iter_fields(self, text: str) -> Iterator[Field]:
         """Every label with a value; values that say nothing are left out."""
-        for count, match in enumerate(self._pattern.finditer(text)):
+        start = count = 0
+        for line in text.split("\n"):
+            if self._may_begin(line):
+                match = self._pattern.match(text, start)
+                field = self._field(text, match) if match else None
+                if field is not None:
+                    count += 1
+                    yield field
+            start += len(line) + 1
             if count >= _MOST_FIELDS:
                 return
-            field = self._field(text, match)
-            if field is not None:
-                yield field
+
+    def _may_begin(self, line: str) -> bool:
+        """A cheap look at the first letters, before the labels are tried."""
+        plain = line[:_OPENING_LIMIT].lstrip(_BEFORE_LABEL)
+        if plain[:1].isdigit():
+            plain = plain.lstrip("0123456789.)").lstrip(_BEFORE_LABEL)
+        return plain[:2].lower() in self._starts
 
     def _field(self, text: str, match: re.Match[str]) -> Field | None:
         value, offset = match["value"], match.start("value")

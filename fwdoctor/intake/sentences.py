@@ -48,6 +48,10 @@ _ELSEWHERE = re.compile(
     r"|\bin the past\b|\bused to\b|\bpreviously\b",
     re.IGNORECASE,
 )
+_ELSEWHERE_WORDS: Final = (
+    *("machine", "computer", "pc", "laptop", "server", "workstation", "system", "env"),
+    *("in the past", "used to", "previously"),
+)
 # Before a mention: it is not what the reporter has.
 _NOT_OWN = re.compile(
     r"(?:requir\w+|needs?|supports?|supported|upgrad\w+|downgrad\w+|updat\w+|instead of"
@@ -133,6 +137,23 @@ _AVAILABLE = re.compile(
     r"[`'\"*(]{0,2}(true|false)",
     re.IGNORECASE,
 )
+_PLACES: Final = (
+    *("linux", "windows", "win1", "mac", "wsl", "jetson", "l4t", "os x", "ubuntu"),
+    *("debian", "centos", "red", "rhel", "rocky", "alma", "fedora", "amazon", "arch"),
+    *(
+        "scientific",
+        "oracle",
+        "manjaro",
+        "endeavour",
+        "cachy",
+        "garuda",
+        "suse",
+        "sles",
+    ),
+    *("pop", "mint", "elementary", "zorin", "kali", "deepin", "nix", "gentoo", "void"),
+    *("alpine", "raspbian", "slackware", "unraid", "proxmox", "photon", "azure"),
+    *("mariner", "flatcar", "devuan"),
+)
 _PLACE = re.compile(
     r"(?:^[ \t*-]{0,8}|\b(?:on|under|in|inside|within|using|use|running|run|have|with|via|is)"
     r"[ :]{1,2})(?:an? |my |the |native |bare |fresh |headless ){0,2}"
@@ -144,6 +165,10 @@ _VERSIONED_OS = re.compile(
     rf"(?<![\w:/-])(?:{DISTRIBUTION_PATTERN}|windows|macos)[ -]?(?:leap )?\d{1, 2}"
     r"(?:\.\d{1,2}){0,2}(?![\d.]*-\d)",
     re.IGNORECASE,
+)
+_CONTAINERS: Final = (
+    *("docker", "podman", "singularity", "apptainer", "kubernetes", "k8s", "lxc"),
+    *("kubectl", "pod", "container"),
 )
 _CONTAINER = re.compile(
     r"\b(?:in|inside|within|via|using|from|under) (?:an? |the |my |our )?"
@@ -161,6 +186,13 @@ _CONTAINER_KINDS = {
 _NOTEBOOK = re.compile(
     r"\b(?:(?:in|on|using) (?:a |google )?|google )(colab|kaggle)\b", re.I
 )
+_CARDS: Final = (
+    *("gpu", "nvidia", "rtx", "gtx", "gts", "gt", "mx", "geforce", "quadro", "nvs"),
+    *("titan", "tesla", "grid", "jetson", "dgx", "drive", "cmp", "radeon", "amd", "rx"),
+    *("instinct", "mi", "gfx", "vega", "intel", "iris", "arc", "uhd", "apple", "mps"),
+    *("mac", "a10", "a30", "a40", "a80", "h10", "h20", "h80", "b10", "b20", "b30"),
+    *("gb", "gh", "l4", "l20", "v100", "t4", "k10", "k20", "k40", "k80", "p100", "p4"),
+)
 _NOTEBOOKS = {"colab": "Google Colab", "kaggle": "Kaggle"}
 
 
@@ -172,9 +204,17 @@ def parse(text: str) -> Facts | None:
     if available:
         found.add("torch_gpu", available[1].lower(), available.start())
     for sentence, offset in _iter_sentences(told):
-        if not _ELSEWHERE.search(sentence):
-            _read_versions(found, sentence, offset)
+        lower = sentence.lower()
+        if _is_elsewhere(lower):
+            continue
+        _read_versions(found, sentence, lower, offset)
+        if any(word in lower for word in _PLACES):
             _read_place(found, sentence, offset)
+        if any(word in lower for word in _CONTAINERS):
+            _read_container(found, sentence, offset)
+        if "colab" in lower or "kaggle" in lower:
+            _read_notebook(found, sentence, offset)
+        if any(word in lower for word in _CARDS):
             _read_gpus(found, sentence, offset)
     return found.facts()
 
@@ -201,14 +241,18 @@ def _is_told(line: str) -> bool:
     return _MACHINE_LINE.match(line) is None
 
 
+def _is_elsewhere(lower: str) -> bool:
+    is_likely = any(word in lower for word in _ELSEWHERE_WORDS)
+    return is_likely and _ELSEWHERE.search(lower) is not None
+
+
 def _is_own(sentence: str, at: int) -> bool:
     return _NOT_OWN.search(sentence[max(0, at - _BEFORE) : at]) is None
 
 
-def _read_versions(found: Collector, sentence: str, offset: int) -> None:
+def _read_versions(found: Collector, sentence: str, lower: str, offset: int) -> None:
     if _DIGIT.search(sentence) is None:
         return
-    lower = sentence.lower()
     for name, letters, pattern in _PATTERNS:
         for match in pattern.finditer(sentence) if letters in lower else ():
             if _is_own(sentence, match.start()):
@@ -228,10 +272,16 @@ def _read_place(found: Collector, sentence: str, offset: int) -> None:
         if match and _is_own(sentence, match.start()):
             at = match.end() if pattern is _PLACE else match.start()
             found.add_all(parse_os(sentence[at : at + 80]), offset + at)
+
+
+def _read_container(found: Collector, sentence: str, offset: int) -> None:
     container = _CONTAINER.search(sentence)
     if container and _is_own(sentence, container.start()):
         word = next((group for group in container.groups() if group), "k8s").lower()
         found.add("container", _CONTAINER_KINDS.get(word, word), offset)
+
+
+def _read_notebook(found: Collector, sentence: str, offset: int) -> None:
     notebook = _NOTEBOOK.search(sentence)
     if notebook:
         found.add("os", "linux", offset)

@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 
 SOURCE = "PyTorch message"
 _MOST = 64
-_NOT_COMPATIBLE = re.compile(
-    r"(?P<name>[A-Za-z][^\n:'\"(]{2,80}?) with CUDA capability sm_(?P<sm>\d{2,3}) is not"
-)
+_NOT_COMPATIBLE = re.compile(r" with CUDA capability sm_(?P<sm>\d{2,3}) is not")
+_NAME_BEFORE = re.compile(r"[A-Za-z][^\n:'\"(]{1,79}$")
 _FOUND_GPU = re.compile(
     r"Found GPU ?(?P<index>\d{1,3}):? (?P<name>[^\n]{2,80}?) which is of"
     r" (?:cuda|compute) capability (?P<cc>\d{1,2}\.\d)"
@@ -89,7 +88,10 @@ def _read_gpus(found: Collector, text: str) -> None:
         names.setdefault(name, Gpu(index=0, name=name, compute_capability=capability))
     for match in list(_NOT_COMPATIBLE.finditer(text))[:_MOST]:
         capability = ComputeCapability.from_sm(match["sm"])
-        name = match["name"].strip().removeprefix("UserWarning").strip(" :")
+        before = _NAME_BEFORE.search(text[max(0, match.start() - 80) : match.start()])
+        name = (
+            before[0].strip().removeprefix("UserWarning").strip(" :") if before else ""
+        )
         names.setdefault(name, Gpu(index=0, name=name, compute_capability=capability))
     for index, gpu in enumerate(names.values()):
         found.gpus.append(
