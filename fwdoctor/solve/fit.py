@@ -69,14 +69,36 @@ def variant_obstacles(
             reason = _named(verdict, gpu)
             yield Obstacle(kind="gpu", reason=reason, is_unknown=verdict.ok is None)
     for gpu in machine.capabilities:
-        yield from _cudnn_obstacles(variant.cudnn, gpu, matrices)
+        cudnn = variant.cudnn or _cudnn_of_wheels(release, variant)
+        yield from _dropped_by_cudnn(cudnn, gpu, matrices)
+        yield from _newer_than_cudnn(variant.cudnn, gpu, matrices)
     driver = driver_verdict(variant.cuda, machine, matrices)
     if driver is not None and not driver.ok:
         is_unknown = driver.ok is None
         yield Obstacle(kind="driver", reason=driver.reason, is_unknown=is_unknown)
 
 
-def _cudnn_obstacles(
+def _cudnn_of_wheels(release: Release, variant: Variant) -> str | None:
+    """For a conda build of unrecorded cuDNN: the oldest its wheels were built for.
+
+    A recipe is not made for an older cuDNN than the release's own wheels of that CUDA.
+    """
+    if variant.build is None or variant.cuda is None:
+        return None
+    known = [
+        wheel.cudnn
+        for wheel in release.variants
+        if wheel.cudnn and wheel.cuda and wheel.cuda.major == variant.cuda.major
+    ]
+    every = known or [w.cudnn for w in release.variants if w.cudnn]
+    return min(every, key=_order, default=None)
+
+
+def _order(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
+
+
+def _dropped_by_cudnn(
     cudnn: str | None, gpu: ComputeCapability, matrices: Matrices
 ) -> Iterator[Obstacle]:
     if cudnn is None:
@@ -84,12 +106,16 @@ def _cudnn_obstacles(
     verdict = compat.cudnn_runs(cudnn, gpu, matrices)
     if verdict.ok is False:
         yield Obstacle(kind="cudnn", reason=f"{verdict.reason}; this GPU has {gpu}")
-    release = matrices.find_cudnn(cudnn)
+
+
+def _newer_than_cudnn(
+    cudnn: str | None, gpu: ComputeCapability, matrices: Matrices
+) -> Iterator[Obstacle]:
+    """No rule speaks of it, for PTX may help; it is no build to recommend."""
+    release = matrices.find_cudnn(cudnn) if cudnn else None
     if release is None or not release.compute_capabilities:
         return
-    # No rule speaks of it, for PTX may help; it is no build to recommend.
-    newest = max(release.compute_capabilities)
-    if gpu.major > newest.major:
+    if gpu.major > max(release.compute_capabilities).major:
         reason = f"cuDNN {release.version} was made before compute capability {gpu}"
         yield Obstacle(kind="cudnn", reason=reason)
 
