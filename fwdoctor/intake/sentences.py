@@ -18,10 +18,12 @@ from fwdoctor.intake.os_names import DISTRIBUTION_PATTERN, parse_os
 from fwdoctor.intake.python_line import parse_python
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from fwdoctor.intake.facts import FactName, Facts
     from fwdoctor.model.snapshot import Gpu
+
+    Reader = Callable[[Collector, str, int], None]
 
 SOURCE = "prose"
 _HEAD: Final = 48_000
@@ -203,26 +205,33 @@ def parse(text: str) -> Facts | None:
     available = _AVAILABLE.search(told) if "is_available" in told else None
     if available:
         found.add("torch_gpu", available[1].lower(), available.start())
+    topics = _topics_of(told.lower())
     for sentence, offset in _iter_sentences(told):
         lower = sentence.lower()
         if _is_elsewhere(lower):
             continue
         _read_versions(found, sentence, lower, offset)
-        if any(word in lower for word in _PLACES):
-            _read_place(found, sentence, offset)
-        if any(word in lower for word in _CONTAINERS):
-            _read_container(found, sentence, offset)
-        if "colab" in lower or "kaggle" in lower:
-            _read_notebook(found, sentence, offset)
-        if any(word in lower for word in _CARDS):
-            _read_gpus(found, sentence, offset)
+        for words, read in topics:
+            if any(word in lower for word in words):
+                read(found, sentence, offset)
     return found.facts()
 
 
+def _topics_of(lower: str) -> list[tuple[tuple[str, ...], Reader]]:
+    """The topics of a text, each with those of its words that occur."""
+    topics = []
+    for words, read in _TOPICS:
+        met = tuple(word for word in words if word in lower)
+        if met:
+            topics.append((met, read))
+    return topics
+
+
 def _iter_sentences(text: str) -> Iterator[tuple[str, int]]:
+    marks = tuple(word for word in _MACHINE_WORDS if word in text)
     start = 0
     for line in text.split("\n"):
-        if _is_told(line):
+        if _is_told(line, marks):
             begin = 0
             for end in (*_SENTENCE_END.finditer(line), None):
                 stop = end.start() if end else len(line)
@@ -232,11 +241,11 @@ def _iter_sentences(text: str) -> Iterator[tuple[str, int]]:
         start += len(line) + 1
 
 
-def _is_told(line: str) -> bool:
-    """Whether a person may have written the line."""
+def _is_told(line: str, marks: tuple[str, ...]) -> bool:
+    """Whether a person may have written the line, which has none of the marks."""
     if not line or len(line) > _LINE_LIMIT or line.isspace():
         return False
-    if any(word in line for word in _MACHINE_WORDS):
+    if any(mark in line for mark in marks):
         return False
     return _MACHINE_LINE.match(line) is None
 
@@ -304,3 +313,11 @@ def _own_gpus(sentence: str) -> list[Gpu]:
         for gpu in find_gpus(sentence)
         if _is_own(sentence, max(0, sentence.find(gpu.name or "")))
     ]
+
+
+_TOPICS: tuple[tuple[tuple[str, ...], Reader], ...] = (
+    (_PLACES, _read_place),
+    (_CONTAINERS, _read_container),
+    (tuple(_NOTEBOOKS), _read_notebook),
+    (_CARDS, _read_gpus),
+)
