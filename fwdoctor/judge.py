@@ -48,7 +48,7 @@ def judge(
     found, outcomes = run_rules(rules, snapshot, matrices)
     if catalogue is not None and snapshot.messages:
         found = with_messages(found, snapshot, catalogue, matrices, tuple(rules))
-    findings = rank(found, every)
+    findings = rank(found, every, is_pasted=snapshot.origin == "pasted")
     verdicts = {
         name: _framework_verdict(name, framework, snapshot, matrices, findings)
         for name, framework in presence.frameworks(snapshot.target).items()

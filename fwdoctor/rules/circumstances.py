@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from fwdoctor import compat, presence
 from fwdoctor.rules.report_facts import (
     NO_DEVICES,
+    built_cudas,
     containers_without_gpu,
     free_memory_share,
     gpu_counts,
@@ -77,21 +78,17 @@ def _driver_library_mismatch(heard: Heard) -> Support:
 
 
 def _driver_too_old(heard: Heard) -> Support:
-    """Any framework of the report against the report's driver."""
+    """Whatever of the report was built for CUDA, against the report's driver."""
     snapshot = heard.snapshot
-    speaks, driver = presence.driver_cuda(snapshot), snapshot.driver.version
-    if speaks is None and driver is None:
-        return Support.OPEN
     verdicts = [
         compat.driver_runs(
-            framework.cuda,
+            cuda,
             heard.matrices,
-            driver=driver,
-            driver_cuda=speaks,
+            driver=snapshot.driver.version,
+            driver_cuda=presence.driver_cuda(snapshot),
             os_name=presence.driver_os(snapshot),
         ).ok
-        for framework in presence.frameworks(snapshot.target).values()
-        if framework.cuda is not None
+        for cuda in built_cudas(snapshot)
     ]
     if False in verdicts:
         return Support.SHOWN
@@ -169,6 +166,17 @@ def _hardware_fault(heard: Heard) -> Support:
     return Support.SHOWN if heard.names_cause("hardware-fault") else Support.OPEN
 
 
+def _forward_compat(heard: Heard) -> Support:
+    """A driver that speaks a newer CUDA than its branch: by a compat library."""
+    driver = heard.snapshot.driver
+    if driver.version is None or driver.cuda_driver_version is None:
+        return Support.OPEN
+    os_name = presence.driver_os(heard.snapshot)
+    own = compat.driver_speaks(driver.version, heard.matrices, os_name=os_name)
+    is_lifted = own is not None and driver.cuda_driver_version > own
+    return Support.SHOWN if is_lifted else Support.OPEN
+
+
 def _mig_config(heard: Heard) -> Support:
     gpus = heard.snapshot.gpus or ()
     if any(gpu.mig_enabled or "MIG" in (gpu.name or "") for gpu in gpus):
@@ -199,6 +207,7 @@ _ASKED: dict[str, Callable[[Heard], Support]] = {
     "no-wheel-for-platform": _no_wheel_for_platform,
     "gpu-memory": _gpu_memory,
     "hardware-fault": _hardware_fault,
+    "forward-compat": _forward_compat,
     "mig-config": _mig_config,
     "not-an-install-problem": _not_an_install_problem,
     "healthy": _healthy,

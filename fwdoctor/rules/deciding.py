@@ -127,6 +127,17 @@ def _decide(told: Told, heard: Heard, settled: Collection[str]) -> Decision | No
 
 def _weighed(told: Told, heard: Heard, settled: Collection[str]) -> Decision | None:
     """The candidate with most weight; the order of the catalogue breaks a tie."""
+    weights = _weights(told, heard, settled)
+    if not weights:
+        return None
+    best = max(weights, key=lambda cause: weights[cause])
+    is_likely = weights[best] >= _ENOUGH or told.entry.certainty == "likely"
+    certainty: Certainty = "likely" if is_likely else "possible"
+    return Decision(told=told, cause=best, certainty=certainty)
+
+
+def _weights(told: Told, heard: Heard, settled: Collection[str]) -> dict[str, float]:
+    """What speaks for each candidate; those that the facts exclude are left out."""
     weights: dict[str, float] = {}
     for cause in told.candidates:
         fits = support(cause, heard)
@@ -140,12 +151,27 @@ def _weighed(told: Told, heard: Heard, settled: Collection[str]) -> Decision | N
             + (_OWN_WEIGHT[told.entry.certainty] if own else 0.0)
             + (_SETTLED_WEIGHT if cause in settled else 0.0)
         )
-    if not weights:
-        return None
-    best = max(weights, key=lambda cause: weights[cause])
-    is_likely = weights[best] >= _ENOUGH or told.entry.certainty == "likely"
-    certainty: Certainty = "likely" if is_likely else "possible"
-    return Decision(told=told, cause=best, certainty=certainty)
+    return weights
+
+
+def other_possibilities(
+    heard: Heard, decisions: tuple[Decision, ...]
+) -> tuple[Decision, ...]:
+    """What else the messages may stand for that no closer look has decided."""
+    if is_without_nvidia(heard.snapshot):
+        return ()
+    named = {decision.cause for decision in decisions}
+    others: list[Decision] = []
+    for decision in decisions:
+        if decision.certainty == "proven" or decision.why:
+            continue
+        weights = _weights(decision.told, heard, ())
+        for cause in sorted(weights, key=lambda cause: -weights[cause]):
+            if cause not in named:
+                named.add(cause)
+                told = decision.told
+                others.append(Decision(told=told, cause=cause, certainty="possible"))
+    return tuple(others)
 
 
 # Deciders for single messages
@@ -252,6 +278,24 @@ def decide_gemm(told: Told, heard: Heard) -> Reading | None:
     return found if found and found.cause == "gpu-arch-too-new" else None
 
 
+def decide_no_device(told: Told, heard: Heard) -> Reading | None:
+    """A compatibility library may have dropped the GPU that the driver still has."""
+    del told
+    if support("forward-compat", heard) is not Support.SHOWN:
+        return None
+    driver = heard.snapshot.driver
+    why = f"CUDA {driver.cuda_driver_version} is more than driver {driver.version} has"
+    return Reading("forward-compat", f"{why}: a compatibility library is in use")
+
+
+def decide_jit(told: Told, heard: Heard) -> Reading | None:
+    """TensorFlow compiles its PTX for a newer GPU: slow at first, and then it works."""
+    del told
+    if unserved(heard.snapshot, heard.matrices) != set():
+        return None
+    return Reading("healthy", "the driver compiles the build's PTX for this GPU")
+
+
 def decide_803(told: Told, heard: Heard) -> Reading | None:
     """In a container it is the image's compatibility library, else an upgrade."""
     del told
@@ -319,6 +363,9 @@ _DECIDERS: dict[str, Decider] = {
     "tf-gemv-launch": decide_gemm,
     "tf-cublas-handle": decide_gemm,
     "cublas-not-initialized": decide_gemm,
+    **{f"cuda-100-{spelling}": decide_no_device for spelling in _SPELLINGS},
+    "tf-cuinit-no-device": decide_no_device,
+    "tf-jit-kernels": decide_jit,
     **{f"cuda-803-{spelling}": decide_803 for spelling in _SPELLINGS},
     "tf-cuinit-803": decide_803,
     "triton-ptxas-gpu-name": decide_ptxas,

@@ -1,8 +1,9 @@
 """Findings from known messages in a log or paste, beside what the facts say.
 
 A message that settles a cause supports the finding its facts already gave, or makes one
-through the rule that hears the cause. What is only possible makes a warning, and only
-where nothing stronger was found.
+through the rule that hears the cause. What is only possible makes a warning where
+nothing stronger was found, a note beside what is likely, and nothing beside what is
+proven.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fwdoctor.rules.causes import HARMLESS_CAUSES
-from fwdoctor.rules.deciding import decide_all
+from fwdoctor.rules.deciding import decide_all, other_possibilities
 from fwdoctor.rules.heard import hear
 from fwdoctor.rules.telling import evidence_of, strongest, tell
 
@@ -36,18 +37,38 @@ def with_messages(
     """The findings supported by messages, and those that messages alone make."""
     heard = hear(snapshot, catalogue, matrices, found)
     hearing = {rule.cause: rule for rule in rules if rule.hears}
+    decisions = decide_all(heard)
     result = list(found)
     possible: list[Finding] = []
-    for cause, decisions in _by_cause(decide_all(heard)).items():
+    for cause, told in _by_cause(decisions).items():
         index = _find(cause, result)
         if index is not None:
-            result[index] = _supported(result[index], decisions)
+            result[index] = _supported(result[index], told)
         elif cause in hearing:
-            finding = tell(hearing[cause], decisions, heard)
+            finding = tell(hearing[cause], told, heard)
             (possible if finding.certainty == "possible" else result).append(finding)
-    if not any(finding.severity == "error" for finding in result):
-        result.extend(possible[:MOST_POSSIBILITIES])
-    return tuple(result)
+    present = {finding.cause for finding in result}
+    possible.extend(
+        tell(hearing[other.cause], [other], heard)
+        for other in other_possibilities(heard, decisions)
+        if other.cause in hearing and other.cause not in present
+    )
+    sure = [d for d in decisions if d.certainty != "possible"]
+    return (*result, *_worth_telling(possible, result, sure))
+
+
+def _worth_telling(
+    possible: list[Finding], found: list[Finding], sure: list[Decision]
+) -> list[Finding]:
+    """Nothing beside what is proven, notes beside what is likely, else warnings."""
+    errors = [finding for finding in found if finding.severity == "error"]
+    certainties = {f.certainty for f in errors} | {d.certainty for d in sure}
+    if "proven" in certainties:
+        return []
+    chosen = possible[: max(0, MOST_POSSIBILITIES - len(errors))]
+    if not certainties:
+        return chosen
+    return [replace(finding, severity="info") for finding in chosen]
 
 
 def _by_cause(decisions: tuple[Decision, ...]) -> dict[str, list[Decision]]:

@@ -5,8 +5,9 @@ What it checks
 In a pasted report only: the CUDA toolkit it names against the CUDA version its
 TensorFlow release was built for, where that release brings no CUDA libraries of its own
 and opens those of the system. Before CUDA 11 the file names carry the minor version,
-so it has to agree too. Packages of conda bring their own libraries and are not looked
-at; on a live machine FW201 sees the libraries themselves.
+so it has to agree too. A «CUDA version» of unknown origin only makes it possible.
+Packages of conda bring their own libraries and are not looked at; on a live machine
+FW201 sees the libraries themselves.
 
 Why it matters
 --------------
@@ -32,14 +33,18 @@ from typing import TYPE_CHECKING
 from fwdoctor import presence
 from fwdoctor.model.finding import Evidence, Fix, Problem
 from fwdoctor.rules.registry import rule
-from fwdoctor.rules.report_facts import has_minor_sonames, system_tensorflow
+from fwdoctor.rules.report_facts import (
+    has_minor_sonames,
+    named_toolkits,
+    system_tensorflow,
+)
 from fwdoctor.solve.remedy import working_builds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fwdoctor.matrices.load import Matrices
-    from fwdoctor.model.snapshot import Framework, Snapshot, Toolkit
+    from fwdoctor.model.snapshot import Framework, Snapshot
     from fwdoctor.versions import CudaVersion
 
 
@@ -48,36 +53,32 @@ if TYPE_CHECKING:
     "tensorflow-toolkit-mismatch",
     cause="cuda-lib-missing",
     severity="warning",
-    needs=("toolkits", "target.tensorflow"),
+    needs=("target.tensorflow",),
 )
 def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
     """The toolkits of a pasted report against TensorFlow's build."""
     tensorflow = system_tensorflow(snapshot, matrices)
-    toolkits = [toolkit for toolkit in snapshot.toolkits or () if toolkit.version]
-    if tensorflow is None or tensorflow.cuda is None or not toolkits:
+    versions = named_toolkits(snapshot)
+    if tensorflow is None or tensorflow.cuda is None or not versions:
         return
-    if any(_serves(toolkit, tensorflow.cuda, matrices) for toolkit in toolkits):
+    if any(_serves(version, tensorflow.cuda, matrices) for version in versions):
         return
     product = presence.product_name("tensorflow", tensorflow)
-    listed = ", ".join(str(toolkit.version) for toolkit in toolkits)
+    listed = ", ".join(str(version) for version in sorted(versions))
     yield Problem(
         subject=product,
         message=f"{product} opens the libraries of CUDA {tensorflow.cuda}, and this is"
         f" CUDA {listed}",
-        certainty="likely",
-        evidence=tuple(
-            Evidence(fact="toolkit", value=str(t.version), source=t.path)
-            for t in toolkits
-        ),
+        certainty="likely" if snapshot.toolkits else "possible",
+        evidence=(Evidence(fact="CUDA", value=listed, source="pasted"),),
         fix=(_fix(tensorflow), *working_builds(snapshot, matrices, "tensorflow")),
     )
 
 
-def _serves(toolkit: Toolkit, built: CudaVersion, matrices: Matrices) -> bool:
-    """Whether the toolkit's libraries have the names that the build opens."""
-    have = toolkit.version
-    if have is None or have.major != built.major:
-        return have is None
+def _serves(have: CudaVersion, built: CudaVersion, matrices: Matrices) -> bool:
+    """Whether a toolkit's libraries have the names that the build opens."""
+    if have.major != built.major:
+        return False
     return not has_minor_sonames(built, matrices) or have.minor == built.minor
 
 

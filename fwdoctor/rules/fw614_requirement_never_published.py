@@ -28,7 +28,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from fwdoctor.model.finding import Evidence, Fix, Problem
-from fwdoctor.rules.package_decisions import find_wanted
+from fwdoctor.rules.package_decisions import find_published, find_wanted
 from fwdoctor.rules.registry import rule
 from fwdoctor.versions import CudaVersion
 
@@ -89,7 +89,7 @@ def _find_fault(command: Command, matrices: Matrices) -> _Fault | None:
     texts = [text.replace("===", "==") for text in command.requirements]
     wanted = [found for text in texts if (found := find_wanted(_pep(text, command)))]
     for item in wanted:
-        release = matrices.find_release(item.framework, item.version or "")
+        release = find_published(item.framework, item.version, matrices)
         if release is None:
             continue
         if command.tool in _CONDA:

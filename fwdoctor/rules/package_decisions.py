@@ -47,6 +47,18 @@ class Wanted(NamedTuple):
         return f"{self.package} {self.version}" if self.version else self.package
 
 
+def find_published(
+    framework: str, version: str | None, matrices: Matrices
+) -> Release | None:
+    """The release of a pinned version, however many of its zeros are written."""
+    exact = matrices.find_release(framework, version or "")
+    wanted = parse_version(version)
+    if exact is not None or wanted is None:
+        return exact
+    same = (v for v in matrices.versions(framework) if parse_version(v) == wanted)
+    return matrices.find_release(framework, next(same, ""))
+
+
 def find_wanted(text: str | None) -> Wanted | None:
     """The framework a requirement asks for, or None for another package."""
     match = _REQUIREMENT.match((text or "").strip().strip("\"'"))
@@ -68,7 +80,7 @@ def decide_pip_list(told: Told, heard: Heard) -> Reading | None:
     if offered and _are_stubs(offered, wanted.framework, heard.matrices):
         why = f"only source stubs of {wanted.package} are on offer, and no wheel"
         return decide_pip_none(told, heard) or Reading("no-wheel-for-platform", why)
-    release = heard.matrices.find_release(wanted.framework, wanted.version or "")
+    release = find_published(wanted.framework, wanted.version, heard.matrices)
     if wanted.version is not None and release is None:
         return Reading("wrong-index-or-pin", f"{wanted} was never published")
     python = python_of(heard.snapshot) or _python_of_list(offered, wanted, heard)
@@ -108,7 +120,7 @@ def decide_pip_none(told: Told, heard: Heard) -> Reading | None:
         return Reading("no-wheel-for-platform", "this Python is a 32-bit one")
     if wanted is None:
         return None
-    release = heard.matrices.find_release(wanted.framework, wanted.version or "")
+    release = find_published(wanted.framework, wanted.version, heard.matrices)
     python = python_of(snapshot)
     if wanted.version is not None and release is None:
         return Reading("wrong-index-or-pin", f"{wanted} was never published")

@@ -45,8 +45,12 @@ def pasted_word(
 
 
 def _is_explained(findings: tuple[Finding, ...]) -> bool:
+    """Whether a line of the text is explained by something harmless."""
     return any(
-        f.cause in HARMLESS_CAUSES and f.certainty != "possible" for f in findings
+        finding.cause in HARMLESS_CAUSES
+        and finding.certainty != "possible"
+        and any(item.source.startswith("line ") for item in finding.evidence)
+        for finding in findings
     )
 
 

@@ -18,22 +18,32 @@ _CERTAINTY = {"proven": 0, "likely": 1, "possible": 2}
 _ROLE = {"cause": 0, "separate": 1, "consequence": 2}
 
 
-def rank(findings: tuple[Finding, ...], rules: tuple[Rule, ...]) -> tuple[Finding, ...]:
-    """The findings ordered, each with its role and what explains it."""
+def rank(
+    findings: tuple[Finding, ...], rules: tuple[Rule, ...], *, is_pasted: bool = False
+) -> tuple[Finding, ...]:
+    """The findings ordered, each with its role and what explains it.
+
+    Of a paste, what is only possible keeps its order, the likelier first, and explains
+    nothing.
+    """
     by_code = {rule.code: rule for rule in rules}
 
-    def key(finding: Finding) -> tuple[int, int, int, str, str]:
+    def key(placed: tuple[int, Finding]) -> tuple[int, int, int, str, str]:
+        place, finding = placed
         rule = by_code.get(finding.code)
+        layer = rule.layer if rule else 0
+        is_guess = is_pasted and finding.certainty == "possible"
         return (
             _SEVERITY[finding.severity],
             _CERTAINTY[finding.certainty],
-            rule.layer if rule else 0,
+            place if is_guess else layer,
             finding.code,
             finding.subject,
         )
 
-    ordered = sorted(findings, key=key)
-    explained = _explanations(ordered, by_code)
+    ordered = [finding for _, finding in sorted(enumerate(findings), key=key)]
+    explaining = [f for f in ordered if not is_pasted or f.certainty != "possible"]
+    explained = _explanations(explaining, by_code)
     cause = next((f for f in ordered if f.code not in explained), None)
     placed = [_place(f, cause, explained) for f in ordered]
     return tuple(sorted(placed, key=lambda f: _ROLE[f.role]))

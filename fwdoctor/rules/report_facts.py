@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # Values of CUDA_VISIBLE_DEVICES with which no GPU is seen.
 NO_DEVICES = frozenset({"", "-1", "none", "void", "nodevfiles", '""', "''"})
 _CONTAINER_TOOLS = frozenset({"docker", "podman", "docker-compose", "nerdctl"})
+_CUDA_LABEL = re.compile(r"\+cuda(\d{2})")  # jaxlib 0.4.23+cuda12.cudnn89
 _SUFFIX = re.compile(r"-cu(\d{2})$")
 
 
@@ -210,6 +211,31 @@ def cuda_versions(snapshot: Snapshot) -> set[CudaVersion]:
     if not found and snapshot.driver.cuda_name:
         found |= _parsed(snapshot.driver.cuda_name)
     return found
+
+
+def named_toolkits(snapshot: Snapshot) -> set[CudaVersion]:
+    """Toolkit versions; without one, a «CUDA version» that is not the driver's."""
+    found = {t.version for t in snapshot.toolkits or () if t.version}
+    if found or not snapshot.driver.cuda_name:
+        return found
+    return _parsed(snapshot.driver.cuda_name) - {presence.driver_cuda(snapshot)}
+
+
+def built_cudas(snapshot: Snapshot) -> set[CudaVersion]:
+    """The CUDA versions that something of the report was built for.
+
+    Of the frameworks; without one, of packages with a label such as +cuda12; without
+    those, what the report calls its CUDA version.
+    """
+    frameworks = presence.frameworks(snapshot.target).values()
+    found = {framework.cuda for framework in frameworks if framework.cuda}
+    return found or _labelled_cudas(snapshot) or cuda_versions(snapshot)
+
+
+def _labelled_cudas(snapshot: Snapshot) -> set[CudaVersion]:
+    packages = (snapshot.target.packages if snapshot.target else None) or ()
+    labels = (_CUDA_LABEL.search(package.version) for package in packages)
+    return {CudaVersion(int(match[1]), 0) for match in labels if match}
 
 
 def _parsed(text: str) -> set[CudaVersion]:

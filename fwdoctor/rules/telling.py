@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 from fwdoctor import compat, fixes, presence
 from fwdoctor.model.finding import Evidence, Fix, Problem
+from fwdoctor.rules.causes import HARMLESS_CAUSES
 from fwdoctor.rules.runner import finding_of
 from fwdoctor.solve.remedy import working_builds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from fwdoctor.model.finding import Certainty, Finding
+    from fwdoctor.model.finding import Certainty, Finding, Severity
     from fwdoctor.model.snapshot import Framework, Message
     from fwdoctor.rules.deciding import Decision
     from fwdoctor.rules.heard import Heard
@@ -73,10 +74,16 @@ def tell(rule: Rule, decisions: list[Decision], heard: Heard) -> Finding:
             evidence=evidence_of(d.told.message for d in decisions),
             fix=fixes_of(rule.cause, heard, hint=entry.fix_hint if is_own else None),
             certainty=certainty,
-            severity="warning" if certainty == "possible" else None,
+            severity=_severity(rule, certainty),
             references=entry.sources,
         ),
     )
+
+
+def _severity(rule: Rule, certainty: Certainty) -> Severity:
+    if rule.cause in HARMLESS_CAUSES:
+        return "info"
+    return "warning" if certainty == "possible" else "error"
 
 
 def _title(cause: str) -> str:
