@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from fwdoctor.intake.gpu_names import find_vendors
 from fwdoctor.intake.packages import normalise_name
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ _VERSIONS: tuple[FactName, ...] = (
     *("torch_cuda", "tensorflow_cuda", "cuda_name", "driver"),
 )
 _FRAMEWORKS: tuple[FactName, ...] = ("torch", "tensorflow")
+# Facts of an environment; those of another one are not taken over.
+_OF_ENVIRONMENT = ("torch", "tensorflow", "python", "manager", "prefix", "bits")
 # Sources that print what the failing program saw; a GPU they name is there.
 _WITNESSES = ("PyTorch message", "TensorFlow log")
 _VENDOR_WORDS = ("nvidia", "geforce", "tesla", "quadro")
@@ -56,9 +59,12 @@ def merge(all_facts: Sequence[Facts]) -> Merged:
     sources: dict[FactName, str] = {}
     others: list[Facts] = []
     for facts in all_facts:
-        if _contradicts(facts, values):
+        is_other = _contradicts(facts, values)
+        if is_other:
             others.append(facts)
         for name, fact in facts.values.items():
+            if is_other and name.startswith(_OF_ENVIRONMENT):
+                continue
             if name not in values:
                 values[name], sources[name] = fact, facts.source
             elif name in _VERSIONS and is_longer(fact.value, values[name].value):
@@ -101,8 +107,9 @@ def is_longer(one: str, other: str) -> bool:
 
 
 def _parts(version: str) -> tuple[list[str], str]:
+    """Numbers without leading zeros: 510.47.3 and 510.47.03 are one driver."""
     public, _, label = version.partition("+")
-    return public.split("."), label
+    return [part.lstrip("0") or "0" for part in public.split(".")], label
 
 
 def _distinct(packages: Iterable[Package]) -> tuple[Package, ...]:
@@ -139,18 +146,28 @@ def _libraries(all_facts: Sequence[Facts]) -> tuple[Library, ...]:
 
 def _merge_gpus(all_facts: Sequence[Facts]) -> tuple[Gpu, ...] | None:
     """The first list of GPUs, completed by what later ones say of the same cards."""
-    listed = [facts for facts in all_facts if facts.gpus]
+    listed = [(facts.source, _own(facts)) for facts in all_facts]
+    listed = [(source, found) for source, found in listed if found]
     if not listed:
         return None
-    gpus = list(listed[0].gpus or ())
-    for facts in listed[1:]:
-        for gpu in facts.gpus or ():
+    gpus = listed[0][1]
+    for source, found in listed[1:]:
+        for gpu in found:
             same = [g for g in gpus if _is_same_gpu(g, gpu, len(gpus))]
             for known in same:
                 gpus[gpus.index(known)] = _completed(known, gpu)
-            if not same and facts.source in _WITNESSES and gpu.name:
+            if not same and source in _WITNESSES and gpu.name:
                 gpus.append(replace(gpu, index=len(gpus)))
     return tuple(gpus)
+
+
+def _own(facts: Facts) -> list[Gpu]:
+    """The NVIDIA GPUs of a source; log lines name DirectML's adapters as well."""
+    return [
+        gpu
+        for gpu in facts.gpus or ()
+        if not gpu.name or "nvidia" in gpu.name.lower() or not find_vendors(gpu.name)
+    ]
 
 
 def _is_same_gpu(one: Gpu, other: Gpu, count: int) -> bool:

@@ -62,7 +62,9 @@ def read_messages(matches: Iterable[MessageMatch]) -> Facts | None:
 
 def _add(found: Collector, name: str, value: str, line: int) -> None:
     same = _SAME.get(name)
-    if same is not None:
+    if same == "torch_gpu" and value == "false":
+        found.values["torch_gpu"] = Fact(value, line)  # the failing of two answers
+    elif same is not None:
         _keep(found, same, value, line)
     elif name == "driver.cuda_code" and value.isdigit():
         _keep(found, "driver_cuda", str(CudaVersion.from_code(int(value))), line)
