@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from fwdoctor.presence import frameworks
-from fwdoctor.report.components import component_rows, machine_line
+from fwdoctor.report.components import component_rows, machine_line, smoke_text
 from fwdoctor.report.visible import visible
 
 if TYPE_CHECKING:
@@ -205,6 +205,9 @@ def _verbose_lines(report: Report, options: RenderOptions) -> Iterator[Text]:
         text = f"{outcome.code} {outcome.name} {outcome.outcome}{reason}"
         yield from _indented(text, options.width)
     yield Text()
+    for result in report.snapshot.smoke:
+        text = f"{smoke_text(result)}: {result.status}, {result.seconds:.1f} s"
+        yield from _indented(text, options.width)
     for name, framework in frameworks(report.snapshot.target).items():
         if framework.deep is not None:
             yield from _indented(_deep_text(name, framework.deep), options.width)

@@ -1,7 +1,7 @@
 """Real frameworks, really trained, and sabotaged in every way that must be caught.
 
-They lie in the folder FWDOCTOR_REAL_ENVS names: torch213cpu and tf221 (CPU builds, or
-builds that find no GPU). Each test skips where its environment is not there.
+They lie in the folder FWDOCTOR_REAL_ENVS names: torch213cpu and tf221 or tf220 (CPU
+builds, or builds that find no GPU). Each test skips where its environment is not there.
 """
 
 from __future__ import annotations
@@ -28,10 +28,11 @@ from fwdoctor.smoke.plan import FrameworkName, Plan
 from fwdoctor.smoke.presets import PRESETS
 from fwdoctor.smoke.runner import TASKS, Runtime, run_task
 from fwdoctor.smoke.session import Bench, SmokeRequest, run_smoke
+from tests.real.environments import prefix_of
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
-ENVIRONMENTS = {"torch": "torch213cpu", "tensorflow": "tf221"}
+ENVIRONMENTS = {"torch": ("torch213cpu",), "tensorflow": ("tf221", "tf220")}
 TIMEOUT_S = 240.0
 # Wraps a task; {code} runs when the framework was imported, as `fw`, with `task` the
 # module and `self` the task.
@@ -54,12 +55,7 @@ Sabotage = Callable[..., Runtime]
 
 
 def python_of(framework: str) -> str:
-    folder = os.environ.get("FWDOCTOR_REAL_ENVS", "")
-    name = ENVIRONMENTS[framework]
-    python = Path(folder) / name / "bin" / "python"
-    if not folder or not python.exists():
-        pytest.skip(f"no {name} in FWDOCTOR_REAL_ENVS")
-    return str(python)
+    return str(prefix_of(*ENVIRONMENTS[framework]) / "bin" / "python")
 
 
 @pytest.fixture

@@ -241,6 +241,26 @@ def test_an_interrupt_leaves_nothing_behind(tmp_path: Path, world: int) -> None:
     assert not list(temporary.iterdir())
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="a feature of Linux")
+def test_a_killed_parent_takes_the_child_with_it(tmp_path: Path) -> None:
+    task = tmp_path / "task.py"
+    task.write_text(f"{HEAD}\ntime.sleep(60)\n", "utf-8")
+    program = tmp_path / "program.py"
+    program.write_text(textwrap.dedent(INTERRUPTED), "utf-8")
+    mark = f"smoke-{os.getpid()}-killed"
+    process = subprocess.Popen(
+        [sys.executable, str(program), str(task), "1", mark],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    try:
+        wait_for(lambda: len(marked_processes(mark)) == 1)
+        wait_for(lambda: list(tmp_path.glob("fwdoctor-*/result.json")))
+    finally:
+        process.kill()
+    process.wait(20)
+    wait_for(lambda: not marked_processes(mark))
+
+
 TOGETHER = """
     rank = log.plan["rank"]
     log.run("device", lambda: os.environ["RANK"] + "/" + os.environ["WORLD_SIZE"])
