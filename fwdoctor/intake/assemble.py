@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _BRANCH = re.compile(r"\d{3}")
 _NUMBER = re.compile(r"-?\d{1,4}")
 _STUB_CODE = 34
+_COMPAT_CODES = (803, 804)  # answers of a cuda-compat library, or of a mismatch
 # First word of a distribution's name → its ID in os-release, and what it is like.
 _DISTRIBUTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "ubuntu": ("ubuntu", ("debian",)),
@@ -141,11 +142,23 @@ def _libcuda(merged: Merged, matrices: Matrices) -> LibCuda | None:
     if version is None and code is None and spoken is None:
         return None
     return LibCuda(
-        kind="stub" if code == _STUB_CODE else None,
+        kind=_libcuda_kind(version, code, merged),
         version=version,
         init_code=code,
         cuda_driver_version=spoken,
     )
+
+
+def _libcuda_kind(
+    version: DriverVersion | None, code: int | None, merged: Merged
+) -> Literal["driver", "stub"] | None:
+    """A library that told its version is the driver's, unless compat may be meant."""
+    if code == _STUB_CODE:
+        return "stub"
+    has_compat = any("compat" in value for value in merged.env_vars.values())
+    if version is None or has_compat or code in _COMPAT_CODES:
+        return None
+    return "driver"
 
 
 def _init_code(text: str | None, matrices: Matrices) -> int | None:
