@@ -1,10 +1,13 @@
-"""Shared fixtures: the shipped matrices, and small machines to vary."""
+"""Shared fixtures: the shipped matrices, and real frameworks where they are wanted."""
 
 from __future__ import annotations
+
+import os
 
 import pytest
 
 from fwdoctor.matrices.load import Matrices
+from tests.real import environments
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +27,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture
 def update_golden(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--update-golden"))
+
+
+@pytest.fixture(scope="session")
+def real_environments() -> None:
+    """Makes the environments that may be made, once."""
+    environments.prepare()
+
+
+@pytest.fixture(autouse=True)
+def _needs_real_environments(request: pytest.FixtureRequest) -> None:
+    """Tests marked `real` find a folder named in FWDOCTOR_REAL_ENVS, or skip."""
+    if request.node.get_closest_marker("real") is None:
+        return
+    request.getfixturevalue("real_environments")
+    if not os.environ.get(environments.FOLDER):
+        pytest.skip(environments.HOW)

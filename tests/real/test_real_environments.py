@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import time
-from pathlib import Path
 
 import pytest
 
@@ -17,6 +16,7 @@ from fwdoctor.probes.deep import run_deep
 from fwdoctor.probes.environments import read_environment
 from fwdoctor.probes.source import live_source
 from fwdoctor.versions import ComputeCapability, CudaVersion
+from tests.real.environments import prefix_of
 
 pytestmark = pytest.mark.real
 
@@ -26,10 +26,7 @@ DEEP_TIMEOUT_S = 180.0
 
 def examine(name: str, **env: str) -> Environment:
     """Read the named environment as `check` reads its target."""
-    folder = os.environ.get("FWDOCTOR_REAL_ENVS", "")
-    prefix = Path(folder) / name
-    if not folder or not prefix.is_dir():
-        pytest.skip(f"no {name} in FWDOCTOR_REAL_ENVS")
+    prefix = prefix_of(name)
     source = live_source(env={"PATH": os.environ.get("PATH", ""), **env})
     return read_environment(source, str(prefix), is_target=True, is_active=False)
 
