@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fwdoctor.cli import options
 from fwdoctor.cli.boundary import command
+
+if TYPE_CHECKING:
+    from fwdoctor.cli.checking import CheckRequest
+    from fwdoctor.report.registry import RenderOptions
 
 
 @command
@@ -57,10 +61,17 @@ def check(
     ] = False,
     smoke: Annotated[
         bool,
+        typer.Option("--smoke", help="After a clean check, also train MNIST."),
+    ] = False,
+    expect: options.Expect = None,
+    image_build: Annotated[
+        bool,
         typer.Option(
-            "--smoke", help="After a clean check, also train MNIST."
+            "--image-build",
+            help="For a RUN line of an image build: no GPU is expected here.",
         ),
     ] = False,
+    exit_style: options.ExitStyle = "plain",
     format_name: options.Format = "terminal",
     output: options.Output = None,
     color: options.Color = "auto",
@@ -76,31 +87,49 @@ def check(
     import time
 
     begun = time.perf_counter()
-    from fwdoctor.cli.boundary import emit
-    from fwdoctor.cli.checking import CheckRequest, run_check
-    from fwdoctor.report.registry import FORMATS, render
+    from fwdoctor.cli.checking import CheckRequest
+    from fwdoctor.cli.exit_style import STYLES, errors_styled
+    from fwdoctor.report.registry import FORMATS
 
-    chosen = options.one_of(format_name, tuple(FORMATS), "--format")
-    request = CheckRequest(
-        python=python,
-        prefix=prefix,
-        snapshot=snapshot,
-        assume=tuple(assume or ()),
-        require=options.words(require),
-        fail_on=options.one_of(fail_on, ("error", "warning", "never"), "--fail-on"),
-        select=options.words(select),
-        ignore=options.words(ignore),
-        is_deep=deep,
-        is_smoke=smoke,
-        is_quiet=quiet,
-    )
+    style = options.one_of(exit_style, STYLES, "--exit-style")
+    with errors_styled(style):
+        chosen = options.one_of(format_name, tuple(FORMATS), "--format")
+        request = CheckRequest(
+            python=python,
+            prefix=prefix,
+            snapshot=snapshot,
+            assume=tuple(assume or ()),
+            require=options.words(require),
+            fail_on=options.one_of(fail_on, ("error", "warning", "never"), "--fail-on"),
+            select=options.words(select),
+            ignore=options.words(ignore),
+            is_deep=deep,
+            is_smoke=smoke,
+            is_quiet=quiet,
+            expect=expect,
+            is_image_build=image_build,
+        )
+        look = options.render_options(
+            color=color, output=output, quiet=quiet, verbose=verbose
+        )
+        code = _check_and_tell(request, chosen, style, look, output, begun)
+    raise typer.Exit(code)
+
+
+def _check_and_tell(
+    request: CheckRequest,
+    format_name: str,
+    style: str,
+    look: RenderOptions,
+    output: str | None,
+    begun: float,
+) -> int:
+    import time
+    from dataclasses import replace
+
+    from fwdoctor.cli.checking import run_check
+    from fwdoctor.cli.telling import tell
+
     report, code = run_check(request)
-    look = options.render_options(
-        color=color,
-        output=output,
-        quiet=quiet,
-        verbose=verbose,
-        seconds=time.perf_counter() - begun,
-    )
-    emit(render(report, chosen, look), output)
-    raise typer.Exit(int(code))
+    timed = replace(look, seconds=time.perf_counter() - begun)
+    return tell(report, code, format_name, style, timed, output)

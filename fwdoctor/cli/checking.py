@@ -12,9 +12,14 @@ from fwdoctor.errors import ExitCode, UsageError
 from fwdoctor.model.finding import SEVERITIES
 
 if TYPE_CHECKING:
+    from typing import TypeVar
+
+    from fwdoctor.matrices.load import Matrices
     from fwdoctor.model.finding import Finding, Report
     from fwdoctor.model.snapshot import Snapshot
     from fwdoctor.probes.source import Source
+
+    R = TypeVar("R", bound=Report)
 
 REQUIRABLE = ("gpu", "torch", "tensorflow")
 DEEP_TIMEOUT_S = 60.0
@@ -38,6 +43,8 @@ class CheckRequest:
     is_smoke: bool = False  # train after a clean check
     is_quiet: bool = False  # no progress on stderr
     raw_folder: str | None = None
+    expect: str | None = None  # a file of expectations
+    is_image_build: bool = False
 
 
 def run_check(request: CheckRequest) -> tuple[Report, ExitCode]:
@@ -52,13 +59,31 @@ def run_check(request: CheckRequest) -> tuple[Report, ExitCode]:
             "bad-option", f"--require: {unknown[0]!r} is not gpu, torch or tensorflow"
         )
     matrices = Matrices()
+    if request.is_image_build:
+        from fwdoctor.cli.imaging import run_build
+
+        return run_build(request, matrices)
     snapshot = apply_assumptions(take_snapshot(request), request.assume, matrices)
     report = judge(snapshot, matrices, select=request.select, ignore=request.ignore)
+    report = with_expectations(report, request.expect, matrices)
     if not request.is_smoke:
         return report, exit_code(report, request)
     from fwdoctor.cli.smoking import smoke_after
 
     return smoke_after(report, request, matrices)
+
+
+def with_expectations(report: R, path: str | None, matrices: Matrices) -> R:
+    """The report compared with the expectations of a file, where one was given."""
+    if path is None:
+        return report
+    import datetime as dt
+
+    from fwdoctor.expectations.apply import apply_expectations
+    from fwdoctor.expectations.file import read_expectations
+
+    today = dt.datetime.now(dt.timezone.utc).date()
+    return apply_expectations(report, read_expectations(path), matrices, today=today)
 
 
 def take_snapshot(request: CheckRequest) -> Snapshot:

@@ -71,6 +71,8 @@ def image(
         str | None,
         typer.Option(help="Leave out these rules (codes or names).", metavar="LIST"),
     ] = None,
+    expect: options.Expect = None,
+    exit_style: options.ExitStyle = "plain",
     format_name: options.Format = "terminal",
     output: options.Output = None,
     color: options.Color = "auto",
@@ -86,30 +88,34 @@ def image(
     import time
 
     begun = time.perf_counter()
-    from fwdoctor.cli.boundary import emit
-    from fwdoctor.cli.imaging import ImageRequest, render_image, run_image
+    from fwdoctor.cli.exit_style import STYLES, errors_styled
+    from fwdoctor.cli.imaging import ImageRequest, run_image
+    from fwdoctor.cli.telling import tell
     from fwdoctor.report.registry import FORMATS
 
-    chosen = options.one_of(format_name, tuple(FORMATS), "--format")
-    request = ImageRequest(
-        path=path,
-        platform=platform,
-        tag=tag,
-        python=python,
-        config=config,
-        env=tuple(env or ()),
-        require=options.words(require),
-        fail_on=options.one_of(fail_on, ("error", "warning", "never"), "--fail-on"),
-        select=options.words(select),
-        ignore=options.words(ignore),
-    )
-    report, code = run_image(request)
-    look = options.render_options(
-        color=color,
-        output=output,
-        quiet=quiet,
-        verbose=verbose,
-        seconds=time.perf_counter() - begun,
-    )
-    emit(render_image(report, chosen, look), output)
-    raise typer.Exit(int(code))
+    style = options.one_of(exit_style, STYLES, "--exit-style")
+    with errors_styled(style):
+        chosen = options.one_of(format_name, tuple(FORMATS), "--format")
+        request = ImageRequest(
+            path=path,
+            platform=platform,
+            tag=tag,
+            python=python,
+            config=config,
+            env=tuple(env or ()),
+            require=options.words(require),
+            fail_on=options.one_of(fail_on, ("error", "warning", "never"), "--fail-on"),
+            select=options.words(select),
+            ignore=options.words(ignore),
+            expect=expect,
+        )
+        report, code = run_image(request)
+        look = options.render_options(
+            color=color,
+            output=output,
+            quiet=quiet,
+            verbose=verbose,
+            seconds=time.perf_counter() - begun,
+        )
+        number = tell(report, code, chosen, style, look, output)
+    raise typer.Exit(number)

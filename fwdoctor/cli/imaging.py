@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING
 from fwdoctor.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
+    from fwdoctor.cli.checking import CheckRequest
+    from fwdoctor.expectations.model import Expectations
     from fwdoctor.image.facts import ImageReport
+    from fwdoctor.matrices.load import Matrices
+    from fwdoctor.model.finding import Report
     from fwdoctor.report.registry import RenderOptions
 
 REQUIRABLE = ("torch", "tensorflow")
@@ -28,10 +32,12 @@ class ImageRequest:
     fail_on: str = "error"
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
+    expect: str | None = None
 
 
 def run_image(request: ImageRequest) -> tuple[ImageReport, ExitCode]:
     """The report on an image, and the exit code it deserves."""
+    from fwdoctor.cli.checking import with_expectations
     from fwdoctor.image.judging import facts_of, judge_image, probe_image
     from fwdoctor.image.reading import Request, open_image
     from fwdoctor.judge import with_input
@@ -48,18 +54,71 @@ def run_image(request: ImageRequest) -> tuple[ImageReport, ExitCode]:
     with open_image(opening) as image:
         snapshot, waste = probe_image(image, request.python)
         facts = facts_of(image, snapshot.host.machine)
-        configured = tuple(image.config.env)
+        configured = image.config.env
+    matrices = Matrices()
+    expectations = _read(request.expect)
     report = judge_image(
         snapshot,
-        Matrices(),
+        matrices,
         image=facts,
         waste=waste,
         configured=configured,
+        meant_by=_meant_by(expectations),
         select=request.select,
         ignore=request.ignore,
     )
     report = with_input(report, request.path)  # type: ignore[assignment]  # of the same class
+    report = with_expectations(report, request.expect, matrices)
     return report, exit_code(report, request.require, request.fail_on)
+
+
+def run_build(request: CheckRequest, matrices: Matrices) -> tuple[Report, ExitCode]:
+    """The report on the image that is being built around us, where no GPU is."""
+    import os
+    from dataclasses import replace
+
+    from fwdoctor.cli.checking import take_snapshot, with_expectations
+    from fwdoctor.image.facts import ImageFacts
+    from fwdoctor.image.judging import judge_image, static_part
+
+    require = tuple(word for word in request.require if word != "gpu")
+    snapshot = static_part(take_snapshot(request))
+    target = snapshot.target
+    snapshot = replace(snapshot, environments=(target,) if target else ())
+    meant_by = _meant_by(_read(request.expect))
+    if "gpu" in request.require:
+        meant_by = "--require gpu was given"
+    machine = {"x86_64": "linux/amd64", "aarch64": "linux/arm64"}
+    report = judge_image(
+        snapshot,
+        matrices,
+        image=ImageFacts(
+            kind="build", platform=machine.get(snapshot.host.machine or "")
+        ),
+        configured=os.environ,
+        meant_by=meant_by,
+        select=request.select,
+        ignore=request.ignore,
+    )
+    report = with_expectations(report, request.expect, matrices)
+    return report, exit_code(report, require, request.fail_on)
+
+
+def _read(path: str | None) -> Expectations | None:
+    if path is None:
+        return None
+    from fwdoctor.expectations.file import read_expectations
+
+    return read_expectations(path)
+
+
+def _meant_by(expectations: Expectations | None) -> str | None:
+    """What in the expectations says that the image is for GPUs."""
+    if expectations is None:
+        return None
+    if "cpu-only-build" in expectations.forbidden_causes:
+        return f"{expectations.path} forbids cpu-only-build"
+    return f"{expectations.path} names a fleet" if expectations.fleet else None
 
 
 def _check_words(require: tuple[str, ...]) -> None:

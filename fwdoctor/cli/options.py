@@ -36,6 +36,23 @@ Verbose = Annotated[
     typer.Option("--verbose", "-v", help="Evidence, times, passed and skipped checks."),
 ]
 
+Expect = Annotated[
+    str | None,
+    typer.Option(
+        "--expect",
+        help="Compare with the expectations of fwdoctor.toml or pyproject.toml.",
+        metavar="FILE",
+    ),
+]
+ExitStyle = Annotated[
+    str,
+    typer.Option(
+        "--exit-style",
+        help="Exit codes and one line as a monitor wants them: nagios, npd, slurm.",
+        metavar="STYLE",
+    ),
+]
+
 
 def one_of(value: str, allowed: tuple[str, ...], option: str) -> str:
     """The value in lower case; a usage error naming the choices otherwise."""

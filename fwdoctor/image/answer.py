@@ -148,11 +148,13 @@ def labels_for(reach: tuple[Reach, ...], require: str | None) -> Mapping[str, st
     return labels
 
 
-def is_gpu_image(snapshot: Snapshot, configured: Iterable[str]) -> str | None:
-    """What says that the image is meant for NVIDIA GPUs; None when nothing does."""
-    names = ("NVIDIA_REQUIRE_CUDA", "NVIDIA_VISIBLE_DEVICES", "CUDA_VERSION")
-    for name in names:
-        if name in configured:
+def is_gpu_image(snapshot: Snapshot, configured: Mapping[str, str]) -> str | None:
+    """What says that the image is meant for NVIDIA GPUs; None when nothing does.
+
+    `configured` are the variables that its configuration sets.
+    """
+    for name in ("NVIDIA_REQUIRE_CUDA", "NVIDIA_VISIBLE_DEVICES", "CUDA_VERSION"):
+        if configured.get(name) not in (None, "", "void", "none"):
             return f"{name} is set"
     for toolkit in snapshot.toolkits or ():
         return f"a CUDA toolkit is in {toolkit.path}"

@@ -27,7 +27,7 @@ from fwdoctor.rules.registry import find_rule, load_rules
 from fwdoctor.rules.runner import finding_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from fwdoctor.image.facts import Reach, Waste
     from fwdoctor.image.reading import OpenedImage
@@ -130,17 +130,23 @@ def judge_image(
     *,
     image: ImageFacts,
     waste: tuple[Waste, ...] = (),
-    configured: Collection[str] = (),
+    configured: Mapping[str, str] | None = None,
+    meant_by: str | None = None,
     select: Collection[str] = (),
     ignore: Collection[str] = (),
 ) -> ImageReport:
-    """The report on an image; `configured` are the names its configuration sets."""
+    """The report on an image.
+
+    `configured` are the variables its configuration sets; `meant_by` says, if known,
+    why the image is meant for GPUs.
+    """
     report = judge(snapshot, matrices, select=select, ignore=ignore)
+    meant_by = meant_by or is_gpu_image(snapshot, configured or {})
     reach = find_reach(snapshot, matrices)
     found = [
         *report.findings,
         *_findings_of_others(snapshot, matrices, select, ignore),
-        *_cpu_builds(snapshot, is_gpu_image(snapshot, configured), select, ignore),
+        *_cpu_builds(snapshot, meant_by, select, ignore),
     ]
     findings = rank(tuple(found), load_rules())
     require = require_cuda(reach, matrices)

