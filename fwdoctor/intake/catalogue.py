@@ -165,6 +165,11 @@ class Catalogue:
         tried, reported, floor = 0, 0, 0
         offset = text.find(literal)
         while offset >= 0 and tried < _MOST_TRIED and reported < _MOST_PER_ENTRY:
+            if literal.isdigit():
+                end = _number_end(text, offset)
+                if end > offset + len(literal) or text[offset - 1 : offset].isdigit():
+                    offset = text.find(literal, end)
+                    continue
             tried += 1
             found = self._found_at(entry, view, (offset, offset + len(literal)), floor)
             floor = found.end
@@ -266,6 +271,15 @@ def _inner_words(literal: str) -> frozenset[str]:
         for match in _WORD.finditer(literal)
         if match.start() > 0 and match.end() < len(literal)
     )
+
+
+_DIGITS = re.compile(r"\d+")
+
+
+def _number_end(text: str, offset: int) -> int:
+    """Where the number ends that goes on at an offset."""
+    run = _DIGITS.match(text, offset)
+    return run.end() if run else offset
 
 
 def _plain_view(lines: list[str]) -> _View:

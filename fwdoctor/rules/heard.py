@@ -5,6 +5,7 @@ This is what deciders and circumstances look at; it judges nothing itself.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from fwdoctor.model.finding import Finding
     from fwdoctor.model.snapshot import Message, Snapshot
 
+MOST_REPEATS = 3  # of one message that says the same again
 _WEIGHTS = {"proven": 0, "likely": 1, "possible": 2}
 
 
@@ -89,11 +91,13 @@ def hear(
     matrices: Matrices,
     found: tuple[Finding, ...],
 ) -> Heard:
-    """The snapshot's messages, less noise, ready to be decided on."""
-    told = [Told(message, catalogue.get(message.id)) for message in snapshot.messages]
-    return Heard(
-        snapshot=snapshot,
-        matrices=matrices,
-        told=tuple(item for item in told if not item.entry.noise),
-        found=found,
-    )
+    """The snapshot's messages, less noise and repetitions, ready to be decided on."""
+    told: list[Told] = []
+    counts: Counter[tuple[str, tuple[tuple[str, str], ...]]] = Counter()
+    for message in snapshot.messages:
+        entry = catalogue.get(message.id)
+        same = (message.id, tuple(sorted(message.captures.items())))
+        counts[same] += 1
+        if not entry.noise and counts[same] <= MOST_REPEATS:
+            told.append(Told(message, entry))
+    return Heard(snapshot=snapshot, matrices=matrices, told=tuple(told), found=found)
