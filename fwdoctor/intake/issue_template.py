@@ -223,35 +223,38 @@ _READERS: dict[str, Callable[[Collector, Field], None]] = {
 # Labels that are common words: without a colon or a heading they begin sentences.
 _NEEDS_COLON = frozenset(
     {
-        *(
-            "torch",
-            "pytorch",
-            "tensorflow",
-            "os",
-            "platform",
-            "system",
-            "python",
-            "gpu",
-        ),
-        *("gpus", "hardware", "device", "driver", "drivers", "cuda", "cudnn", "libc"),
-        *("kernel", "distribution", "distro", "nvcc", "glibc", "torchvision"),
-        *(
-            "nvidia driver",
-            "nvidia gpu",
-            "graphics card",
-            "cuda toolkit",
-            "device name",
-        ),
+        *("torch", "pytorch", "tensorflow", "os", "platform", "system", "python"),
+        *("gpu", "gpus", "hardware", "device", "driver", "drivers", "cuda", "cudnn"),
+        *("kernel", "distribution", "distro", "glibc", "torchvision", "device name"),
+        *("nvidia driver", "nvidia gpu", "graphics card", "cuda toolkit"),
     }
 )
-# Labels whose «none» is an answer.
-_TABLE = LabelTable(_READERS)
+# Whose values are words; all others begin with a number, or are part of a sentence.
+_OF_WORDS = (_os, _gpu, _tensorflow_built)
+# Labels whose «none» and «no» are answers of a program.
+_ANSWERED = frozenset(
+    label
+    for label in _READERS
+    if label.startswith(("torch.", "tf.")) or label.endswith("available")
+)
+_TABLE = LabelTable(_READERS.keys() - _ANSWERED)
+_ANSWERS = LabelTable(_ANSWERED, keeps_none=True)
+_VERSION = re.compile(r"[^\s,;]{0,12}\d")
 
 
 def parse(text: str) -> Facts | None:
     """What the fields of a form say."""
     found = Collector(SOURCE, text)
-    for field in _TABLE.iter_fields(text):
-        if field.has_colon or field.is_heading or field.label not in _NEEDS_COLON:
+    for field in (*_TABLE.iter_fields(text), *_ANSWERS.iter_fields(text)):
+        if _is_field(field):
             _READERS[field.label](found, field)
     return found.facts()
+
+
+def _is_field(field: Field) -> bool:
+    """Whether this is a field, and no sentence that begins with its label."""
+    if field.has_colon or field.is_heading or field.label in _ANSWERED:
+        return True
+    if field.label in _NEEDS_COLON:
+        return False
+    return _READERS[field.label] in _OF_WORDS or _VERSION.match(field.value) is not None
