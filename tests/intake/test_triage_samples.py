@@ -126,16 +126,18 @@ def _prefixes() -> Iterator[str]:
 def test_no_text_harms(make: object, triage: Triage) -> None:
     assert callable(make)
     for text in make():
-        best = min(_seconds(triage, text) for _ in range(1))
-        if best > SLOWEST_S:  # the machine may have been busy: the best of three counts
+        best = _seconds(triage, text)
+        if (
+            best > SLOWEST_S
+        ):  # the best of three counts
             best = min(_seconds(triage, text) for _ in range(3))
         assert best < SLOWEST_S, f"{best:.3f} s for {text[:200]!r}"
 
 
 def _seconds(triage: Triage, text: str) -> float:
-    begun = time.perf_counter()
+    begun = time.process_time()
     report = triage.judge_text(text, name="x")
-    seconds = time.perf_counter() - begun
+    seconds = time.process_time() - begun
     crashed = [
         f"{o.code}: {o.reason}" for o in report.outcomes if o.outcome == "crashed"
     ]
@@ -165,17 +167,17 @@ def _seconds(triage: Triage, text: str) -> float:
     ids=lambda text: repr(text[:16]),
 )
 def test_one_line_of_100_000_characters(text: str, triage: Triage) -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     triage.judge_text(text, name="x")
-    assert time.perf_counter() - begun < 1
+    assert time.process_time() - begun < 1
 
 
 def test_five_megabytes_of_log(triage: Triage) -> None:
     sample = _text("noise-only") + _text("memory-not-version")
     text = sample * (5_000_000 // len(sample))
-    begun = time.perf_counter()
+    begun = time.process_time()
     report = triage.judge_text(text, name="x")
-    seconds = time.perf_counter() - begun
+    seconds = time.process_time() - begun
     assert report.findings[0].cause == "gpu-memory"
     assert seconds < 4, (
         f"{seconds:.1f} s"

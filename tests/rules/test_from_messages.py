@@ -148,6 +148,66 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
         },
         "compiler-toolchain",
     ),
+    "no kernel, all builds of the release have code": (
+        NO_KERNEL,
+        {
+            **LINUX,
+            "gpus": _gpu("GTX TITAN X", "5.2"),
+            "toolkits": [{"path": "/usr/local/cuda-10.1", "version": "10.1"}],
+            "environments": _env(torch={"version": "1.5.0", "package": "torch"}),
+        },
+        "compiler-toolchain",
+    ),
+    "no kernel, no build of the release has code": (
+        NO_KERNEL,
+        {
+            **LINUX,
+            "gpus": _gpu("Tesla K10", "3.0"),
+            "environments": _env(torch={"version": "1.5.0", "package": "torch"}),
+        },
+        "gpu-arch-too-old",
+    ),
+    "no kernel, a program of one's own": (
+        NO_KERNEL,
+        {
+            "gpus": _gpu("Tesla K80", "3.7"),
+            "toolkits": [{"path": "", "version": "11.0"}],
+        },
+        "compiler-toolchain",
+    ),
+    "no device, a compatibility library": (
+        NO_DEVICE,
+        {
+            "container": {"kind": "docker"},
+            "driver": {"version": "470.57.02", "cuda_driver_version": "11.8"},
+            "gpus": _gpu("GTX 780", "3.5"),
+        },
+        "forward-compat",
+    ),
+    "cuDNN handle, a partner for another CUDA": (
+        f"{CUDNN_HANDLE}\nPossibly insufficient driver version: 470.103.1",
+        {
+            **LINUX,
+            "driver": {"version": "470.103.01"},
+            "environments": _env(
+                packages=[{"name": "jaxlib", "version": "0.4.23+cuda12.cudnn89"}]
+            ),
+        },
+        "driver-too-old",
+    ),
+    "xFormers for CUDA, PyTorch without": (
+        (
+            "xFormers was built for: PyTorch 2.1.2+cu121 with CUDA 1201"
+            " (you have 2.1.2+cpu)"
+        ),
+        {
+            "host": {"os": "windows"},
+            "environments": _env(
+                torch={"version": "2.1.2", "local_label": "cpu", "kind": "cpu"}
+            ),
+        },
+        "cpu-only-build",
+    ),
     "invalid image, new GPU": (
         INVALID_IMAGE,
         {
