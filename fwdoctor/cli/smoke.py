@@ -14,7 +14,7 @@ from fwdoctor.cli.boundary import command
 def smoke(
     framework: Annotated[
         str,
-        typer.Argument(help="torch, tensorflow or all.", metavar="[FRAMEWORK]"),
+        typer.Argument(help="torch, tensorflow or all.", metavar="FRAMEWORK"),
     ] = "all",
     python: Annotated[
         str | None,

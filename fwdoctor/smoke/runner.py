@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import tempfile
 import threading
 from contextlib import ExitStack
@@ -116,7 +117,9 @@ def _rank_variables(plan: Plan) -> dict[str, str]:
     """What torchrun would set; processes on one CPU meet on the loopback device."""
     rank = str(plan.rank)
     own = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": str(plan.world)}
-    return own | {"GLOO_SOCKET_IFNAME": "lo"} if plan.device == "cpu" else own
+    if plan.device == "cpu" and sys.platform == "linux":
+        own["GLOO_SOCKET_IFNAME"] = "lo"
+    return own
 
 
 def child_env(env: Mapping[str, str], folder: str) -> dict[str, str]:

@@ -394,3 +394,27 @@ def test_few_own_images_are_trained_and_not_judged(mnist: Mnist) -> None:
     (accuracy,) = [r for r in results if r.stage == "accuracy"]
     assert accuracy.status == "skipped"
     assert "so few training images" in accuracy.detail
+
+
+# Test accuracies that tutorials state, in percent, after the presets' epochs.
+PUBLISHED = {
+    ("torch", "dense"): 98.0,
+    ("tensorflow", "dense"): 97.7,
+    ("torch", "mlp50"): 91.0,
+    ("tensorflow", "mlp50"): 91.0,
+}
+
+
+@pytest.mark.parametrize("framework", ["torch", "tensorflow"])
+def test_the_whole_set_reaches_the_published_accuracies(framework: str) -> None:
+    data = os.environ.get("FWDOCTOR_MNIST")
+    if not data:
+        pytest.skip("FWDOCTOR_MNIST names no folder with the whole MNIST")
+    prefix = str(Path(python_of(framework)).parent.parent)
+    words = ("--device", "cpu", "--full", "--data", data, "--preset", "dense,mlp50")
+    code, report, progress = smoke(framework, "--python", prefix, *words)
+    assert code == 0, progress
+    for result in report["snapshot"]["smoke"]:
+        if result["stage"] == "accuracy":
+            percent = float(result["detail"].partition(" %")[0])
+            assert percent >= PUBLISHED[framework, result["preset"]] - 0.5
