@@ -73,7 +73,8 @@ def make_host(merged: Merged) -> Host:
     """Operating system and processor."""
     name = merged.get("os")
     is_wsl = merged.get("is_wsl") == "true"
-    is_linux = name == "linux" or is_wsl
+    is_boxed = name is None and merged.get("container") is not None
+    is_linux = name == "linux" or is_wsl or is_boxed
     distribution = merged.get("distribution")
     known, like = _distribution_id(distribution) if is_linux else (None, ())
     number = _VERSION_OF_OS.search(distribution or "")

@@ -63,6 +63,7 @@ _CUDNN_FILE = re.compile(
     r"(?:[A-Za-z]:\\|/)[^\n]{0,200}?cudnn[A-Za-z_]{0,24}(?:\.so\.|64_)(\d{1,2}(?:\.\d{1,3}){0,3})[^\n]{0,20}"
 )
 _GCC = re.compile(r"(?<!\d)(\d{1,2}\.\d{1,2}\.\d{1,2})(?!\d)")
+_UBUNTU_BUILD = re.compile(r"ubuntu\d{0,2}~(\d{2}\.\d{2})")  # 9.4.0-1ubuntu1~20.04.1
 
 
 def parse(text: str) -> Facts | None:
@@ -138,6 +139,9 @@ def _read_host(found: Collector, fields: dict[str, Field]) -> None:
             found.add_all(parse_os(field.value), field.offset)
     if gcc:
         found.add_match("gcc", _GCC.search(gcc.value))
+        release = _UBUNTU_BUILD.search(gcc.value)
+        if release:
+            found.add_all({"os": "linux", "distribution": f"Ubuntu {release[1]}"})
     python = _known(fields, "python version")
     if python:
         found.add_all(parse_python(python.value), python.offset)

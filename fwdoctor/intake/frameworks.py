@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from fwdoctor.intake.packages import find_wheel
 from fwdoctor.model.snapshot import Framework
 from fwdoctor.versions import ComputeCapability, CudaVersion
 
@@ -180,6 +181,9 @@ def _commands_for(
 
 
 def _name_of(requirement: str) -> str:
+    if "://" in requirement:
+        wheel = find_wheel(requirement)
+        return wheel["name"].lower() if wheel else ""
     return re.split(r"[\[=<>!~ ]", requirement, maxsplit=1)[0].lower()
 
 
@@ -321,13 +325,13 @@ def _index_of(source: Origin | None, commands: tuple[Command, ...]) -> Origin | 
 
 
 def _likely_package(merged: Merged, release: Release | None) -> str:
-    """Of a release with two packages the one whose reporter speaks of CUDA."""
+    """Of a release with two packages the one whose reporter speaks of CUDA, or ""."""
     packages = {v.package for v in release.variants if v.cuda} if release else set()
     is_about_cuda = any(
         merged.get(name) for name in ("cuda_name", "cudnn", "tensorflow_kind", "nvcc")
     )
-    if "tensorflow" not in packages and "tensorflow-gpu" in packages and is_about_cuda:
-        return "tensorflow-gpu"
+    if "tensorflow" not in packages and "tensorflow-gpu" in packages:
+        return "tensorflow-gpu" if is_about_cuda else ""
     return "tensorflow"
 
 

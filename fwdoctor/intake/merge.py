@@ -171,13 +171,14 @@ def _own(facts: Facts) -> list[Gpu]:
 
 
 def _is_same_gpu(one: Gpu, other: Gpu, count: int) -> bool:
-    a, b = _plain(one.name), _plain(other.name)
+    a, b = plain_gpu_name(one.name), plain_gpu_name(other.name)
     if not a or not b or (one.name or "").endswith("..."):
         return one.index == other.index or count == 1
     return a == b or a.startswith(b) or b.startswith(a)
 
 
-def _plain(name: str | None) -> str:
+def plain_gpu_name(name: str | None) -> str:
+    """A GPU's name without its maker, case and blanks, to compare it with others."""
     words = normalise_name((name or "").replace(" ", "-")).split("-")
     return "".join(word for word in words if word not in _VENDOR_WORDS)
 

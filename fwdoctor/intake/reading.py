@@ -21,6 +21,7 @@ from fwdoctor.intake import (
     jax_env,
     kernel_log,
     lightning,
+    message_facts,
     mmcv,
     pip_list,
     pip_output,
@@ -45,50 +46,49 @@ from fwdoctor.intake.assemble import (
     make_toolkits,
 )
 from fwdoctor.intake.merge import merge
-from fwdoctor.intake.message_facts import read_messages
 from fwdoctor.intake.normalise import normalise
+from fwdoctor.intake.parts import choose, part_facts, split
 from fwdoctor.model.snapshot import Message, ProbeReport, Snapshot
 from fwdoctor.redact import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
+    from types import ModuleType
 
     from fwdoctor.intake.catalogue import Catalogue, MessageMatch
     from fwdoctor.intake.facts import Facts
-    from fwdoctor.intake.merge import Merged
+    from fwdoctor.intake.parts import Choice, Part
     from fwdoctor.matrices.load import Matrices
-    from fwdoctor.model.snapshot import Environment, Host
-
-    Parser = Callable[[str], Facts | None]
+    from fwdoctor.model.snapshot import Environment
 
 # Most trusted first: programs that look at the machine, then what frameworks print,
 # then lists of packages, then forms and what people say.
-_EXACT: Final[tuple[Parser, ...]] = (
-    collect_env.parse,
-    smi.parse,
-    kernel_log.parse,
-    toolkit_files.parse,
-    torch_log.parse,
-    tensorflow_log.parse,
-    banners.parse,
-    lightning.parse,
-    mmcv.parse,
-    hub_env.parse,
-    python_prompt.parse,
+_PARSERS: Final[tuple[ModuleType, ...]] = (
+    collect_env,
+    smi,
+    kernel_log,
+    toolkit_files,
+    torch_log,
+    tensorflow_log,
+    banners,
+    lightning,
+    mmcv,
+    hub_env,
+    python_prompt,
+    message_facts,  # reads the known messages, not the text
+    jax_env,
+    issue_template,
+    conda_list,
+    pip_list,
+    pip_output,
+    install_commands,
+    containers,
+    slurm,
+    variables,
+    file_paths,
+    sentences,
 )
-_STATED: Final[tuple[Parser, ...]] = (
-    jax_env.parse,
-    issue_template.parse,
-    conda_list.parse,
-    pip_list.parse,
-    pip_output.parse,
-    install_commands.parse,
-    containers.parse,
-    slurm.parse,
-    variables.parse,
-    file_paths.parse,
-    sentences.parse,
-)
+_TRUST: Final = {parser.SOURCE: place for place, parser in enumerate(_PARSERS)}
 # Reports stand at the beginning or end of what is pasted around them.
 _HEAD: Final = 800_000
 _TAIL: Final = 200_000
@@ -98,7 +98,9 @@ def read_report(text: str, *, catalogue: Catalogue, matrices: Matrices) -> Snaps
     """Everything the text says of a machine, its driver and its environments."""
     plain = normalise(text)
     matches = catalogue.match(plain)
-    facts = _parse(_excerpt(plain), matches)
+    parts = split(_excerpt(plain))
+    choice = choose(parts, [_parse(part, matches) for part in parts])
+    facts = sorted(choice.facts, key=_trust)
     merged = merge(facts)
     host = make_host(merged)
     main = make_environment(merged, host, matrices, is_target=True)
@@ -113,9 +115,9 @@ def read_report(text: str, *, catalogue: Catalogue, matrices: Matrices) -> Snaps
         container=make_container(merged),
         toolkits=make_toolkits(merged),
         libraries=make_libraries(merged),
-        environments=(main, *_others(merged, host, matrices)),
+        environments=(main, *_others([*merged.others, *choice.apart], matrices)),
         env_vars=merged.env_vars,
-        messages=tuple(_message(match) for match in matches),
+        messages=tuple(_message(match) for match in _heard(matches, choice)),
         commands=merged.commands,
         probes=_reports(facts),
     )
@@ -127,14 +129,26 @@ def _excerpt(text: str) -> str:
     return text[:_HEAD] + "\n" + text[-_TAIL:]
 
 
-def _parse(text: str, matches: tuple[MessageMatch, ...]) -> list[Facts]:
-    """What every parser found, most trusted first; known messages in the middle."""
-    found = (
-        *(parser(text) for parser in _EXACT),
-        read_messages(matches),
-        *(parser(text) for parser in _STATED),
-    )
-    return [facts for facts in found if facts is not None]
+def _parse(part: Part, matches: tuple[MessageMatch, ...]) -> tuple[Facts, ...]:
+    """What every parser and the known messages establish in one part."""
+    last = part.line + part.text.count("\n")
+    own = [match for match in matches if part.line <= match.line <= last]
+    found: list[Facts | None] = [message_facts.read_messages(own)]
+    for parser in _PARSERS:
+        if parser is not message_facts:
+            found.append(part_facts(parser.parse(part.text), part))
+    return tuple(facts for facts in found if facts is not None)
+
+
+def _trust(facts: Facts) -> int:
+    return _TRUST[facts.source]
+
+
+def _heard(matches: Iterable[MessageMatch], choice: Choice) -> list[MessageMatch]:
+    """The messages but for those of machines that were kept apart."""
+    every = list(matches)
+    own = [m for m in every if not any(m.line in lines for lines in choice.apart_lines)]
+    return own or every
 
 
 def _message(match: MessageMatch) -> Message:
@@ -146,12 +160,18 @@ def _message(match: MessageMatch) -> Message:
     )
 
 
-def _others(merged: Merged, host: Host, matrices: Matrices) -> tuple[Environment, ...]:
-    """Environments of sources that name a framework in another version."""
-    return tuple(
-        make_environment(merge([facts]), host, matrices, is_target=False)
-        for facts in merged.others
-    )
+def _others(
+    found: Iterable[Facts | tuple[Facts, ...]], matrices: Matrices
+) -> tuple[Environment, ...]:
+    """Environments that only bear on the main one by being different."""
+    environments = []
+    for facts in found:
+        merged = merge(facts if isinstance(facts, tuple) else (facts,))
+        host = make_host(merged)
+        other = make_environment(merged, host, matrices, is_target=False)
+        if other.torch or other.tensorflow or other.packages:
+            environments.append(other)
+    return tuple(environments)
 
 
 def _reports(facts: Iterable[Facts]) -> tuple[ProbeReport, ...]:
