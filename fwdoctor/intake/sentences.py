@@ -18,7 +18,7 @@ from fwdoctor.intake.os_names import DISTRIBUTION_PATTERN, parse_os
 from fwdoctor.intake.python_line import parse_python
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from fwdoctor.intake.facts import FactName, Facts
     from fwdoctor.model.snapshot import Gpu
@@ -125,8 +125,8 @@ _PATTERNS: tuple[tuple[FactName, str, re.Pattern[str]], ...] = (
     ),
     (
         "libc_version",
-        "glibc",
-        _pattern(r"glibc[ -]?(?:version )?(?P<value>\d\.\d{1,2})(?!\d)"),
+        "libc",
+        _pattern(r"g?libc[ -]?(?:version )?(?P<value>\d\.\d{1,2})(?!\d)"),
     ),
 )
 _PYTHON = _pattern(r"python[ -]?(?:version )?v?=?(?=[23]\.\d)")
@@ -140,7 +140,18 @@ _AVAILABLE = re.compile(
     re.IGNORECASE,
 )
 _PLACES: Final = (
-    *("linux", "windows", "win1", "mac", "wsl", "jetson", "l4t", "os x", "ubuntu"),
+    *(
+        "linux",
+        "windows",
+        "win1",
+        "mac",
+        "wsl",
+        "jetson",
+        "jetpack",
+        "l4t",
+        "os x",
+        "ubuntu",
+    ),
     *("debian", "centos", "red", "rhel", "rocky", "alma", "fedora", "amazon", "arch"),
     *(
         "scientific",
@@ -159,7 +170,7 @@ _PLACES: Final = (
 _PLACE = re.compile(
     r"(?:^[ \t*-]{0,8}|\b(?:on|under|in|inside|within|using|use|running|run|have|with|via|is)"
     r"[ :]{1,2})(?:an? |my |the |native |bare |fresh |headless ){0,2}"
-    rf"(?=(?:nvidia )?(?:wsl|windows|win1[01]|mac ?os|mac ?book|mac|os ?x|linux|jetson|l4t|{DISTRIBUTION_PATTERN})"
+    rf"(?=(?:nvidia )?(?:wsl|windows|win1[01]|mac ?os|mac ?book|mac|os ?x|linux|jetson|jetpack|l4t|{DISTRIBUTION_PATTERN})"
     r"(?![a-z]))",
     re.IGNORECASE,
 )
@@ -267,6 +278,8 @@ def _read_versions(found: Collector, sentence: str, lower: str, offset: int) -> 
             if _is_own(sentence, match.start()):
                 found.add(name, match["value"], offset + match.start("value"))
                 break
+    if "torch_cuda" in found.values:
+        found.add("torch_kind", "cuda", offset)
     python = _PYTHON.search(sentence) if "python" in lower else None
     if python and _is_own(sentence, python.start()):
         found.add_all(parse_python(sentence[python.end() :]), offset + python.end())
@@ -280,7 +293,15 @@ def _read_place(found: Collector, sentence: str, offset: int) -> None:
         match = pattern.search(sentence)
         if match and _is_own(sentence, match.start()):
             at = match.end() if pattern is _PLACE else match.start()
-            found.add_all(parse_os(sentence[at : at + 80]), offset + at)
+            _add_os(found, parse_os(sentence[at : at + 80]), offset + at)
+
+
+def _add_os(found: Collector, facts: Mapping[FactName, str], offset: int) -> None:
+    """«On macOS.» says less than «macOS 12.7.6» in a later sentence."""
+    known, told = found.values.get("distribution"), facts.get("distribution", "")
+    if known and told.startswith(f"{known.value} "):
+        del found.values["distribution"]
+    found.add_all(facts, offset)
 
 
 def _read_container(found: Collector, sentence: str, offset: int) -> None:
