@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 KEPT_BYTES = 200_000
 # Lists of the people on a machine.
 NEVER_KEPT = frozenset({"/etc/group", "/etc/passwd"})
+# apt's history says who asked: «Requested-By: alice (1000)».
+_REQUESTED_BY = re.compile(r"^(Requested-By:) .*", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +68,8 @@ def raw_texts(source: RecordingSource) -> dict[str, str]:
         **{f"commands/{name}.txt": text for name, text in source.commands.items()},
     }
     return {
-        redact(name, home=home, user=user): redact(text, home=home, user=user)
+        redact(name, home=home, user=user): _REQUESTED_BY.sub(
+            r"\1 …", redact(text, home=home, user=user)
+        )
         for name, text in sorted(named.items())
     }

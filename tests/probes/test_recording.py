@@ -42,3 +42,12 @@ def test_what_could_not_be_read_says_why(tmp_path: Path) -> None:
     assert raw_texts(source) == {
         "files/nowhere": "[not read: No such file or directory]\n"
     }
+
+
+def test_who_asked_apt_is_left_out(tmp_path: Path) -> None:
+    history = b"Requested-By: bob (1000)\nInstall: nvidia-driver-580-open:amd64 (580)\n"
+    source = source_of(tmp_path, var__log__apt__history=history)
+    source.read_text("/var/log/apt/history")
+    text = raw_texts(source)["files/var/log/apt/history"]
+    assert "bob" not in text
+    assert "nvidia-driver-580-open" in text
