@@ -112,6 +112,7 @@ class PlanEnvironment:
     cuda: CudaVersion | None = None  # newest CUDA among its builds
     least_driver: DriverVersion | None = None
     virtual_packages: Mapping[str, str] = field(default_factory=dict)
+    platform: str = "linux-x86_64"
     why: tuple[str, ...] = ()
 
     @property

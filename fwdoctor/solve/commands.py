@@ -22,8 +22,12 @@ def override_cuda(planned: PlanEnvironment) -> str | None:
 
 
 def _pip(planned: PlanEnvironment) -> tuple[str, ...]:
-    make = f"python{planned.python} -m venv {_folder(planned)}"
-    return (make, f"{_folder(planned)}/bin/pip install {_wheels(planned)}")
+    folder = _folder(planned)
+    if planned.platform.startswith("windows"):
+        pip = rf"{folder}\Scripts\pip install {_wheels(planned)}"
+        return (f"py -{planned.python} -m venv {folder}", pip)
+    make = f"python{planned.python} -m venv {folder}"
+    return (make, f"{folder}/bin/pip install {_wheels(planned)}")
 
 
 def _uv(planned: PlanEnvironment) -> tuple[str, ...]:

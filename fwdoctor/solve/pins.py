@@ -52,6 +52,7 @@ def environment_of(  # one value each of what makes an environment
         cuda=max(cudas, default=None),
         least_driver=_least_driver(cudas, machine, matrices),
         virtual_packages=_virtual_packages(builds, machine) if is_conda else {},
+        platform=machine.platform,
         why=(*why, *_reasons(builds, machine)),
     )
 

@@ -60,7 +60,6 @@ def test_without_conda_lock_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @needs_uv
-@pytest.mark.real
 def test_an_unreachable_index_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")
     monkeypatch.setenv("UV_HTTP_RETRIES", "0")

@@ -25,6 +25,7 @@ from fwdoctor.solve.planner import solve
 from fwdoctor.solve.requests import parse_request
 from fwdoctor.target import parse_target
 from tests.envs.local_channel import build_channel
+from tests.solve import grid
 
 CASES = (
     ("gpu=Tesla V100,driver=535.54.03,glibc=2.31", ("torch", "tensorflow")),
@@ -63,7 +64,7 @@ def localised(plan: Plan, url: str) -> PlanEnvironment:
 
 
 @needs_lock
-@pytest.mark.real
+@pytest.mark.slow
 @pytest.mark.parametrize(("target", "wish"), CASES)
 def test_every_environment_yml_is_locked(
     target: str,
@@ -92,7 +93,7 @@ def test_every_environment_yml_is_locked(
 
 
 @needs_lock
-@pytest.mark.real
+@pytest.mark.slow
 def test_verify_resolves_with_the_stand_in(
     channel: str, matrices: Matrices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,7 +105,7 @@ def test_verify_resolves_with_the_stand_in(
 
 
 @needs_lock
-@pytest.mark.real
+@pytest.mark.slow
 def test_a_driver_too_old_for_the_lock_is_said_by_the_solver(
     channel: str, matrices: Matrices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -167,3 +168,22 @@ def test_the_stand_in_only_solves(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out)["pkgs_dirs"] == []
     assert stand_in(["remove", "python"]) == 1
     assert "only solves" in json.loads(capsys.readouterr().out)["message"]
+
+
+@needs_lock
+@pytest.mark.slow
+def test_every_conda_environment_of_the_grid_is_locked(
+    matrices: Matrices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CONDA_EXE", raising=False)
+    pairs = grid.environments(matrices, manager="conda")
+    url = build_channel(tmp_path / "local", [planned for planned, _ in pairs])
+    for planned, plan in pairs:
+        here = replace(planned, channels=(url,))
+        wished = FileWish(file_name="environment.yml")
+        text = registry.render("environment.yml", plan, here, wished)
+        lock = resolving.conda_lock(text, here, plan.target.platform, None)
+        rows = YAML(typ="safe").load(lock)["package"]
+        resolved = {row["name"]: str(row["version"]) for row in rows}
+        assert list(locks.differences(here, resolved)) == [], plan.headline
+    assert len(pairs) > 10

@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import product
 
+from fwdoctor.matrices.load import Matrices
+from fwdoctor.model.plan import Plan, PlanEnvironment
+from fwdoctor.solve.planner import solve
+from fwdoctor.solve.requests import parse_request
+from fwdoctor.target import parse_target
+
 GPUS = (
     "Tesla K80",
     "GTX 980",
@@ -32,7 +38,7 @@ def whole() -> Iterator[Point]:
 
 
 def part() -> Iterator[Point]:
-    """Every ninth point or so: each GPU, driver, Python and wish comes up often."""
+    """Every seventh point: each GPU, driver, Python and wish comes up often."""
     for number, point in enumerate(whole()):
         if number % 7 == 0:
             yield point
@@ -41,3 +47,21 @@ def part() -> Iterator[Point]:
 def named(point: Point) -> str:
     gpu, driver, python, frameworks = point
     return f"{gpu}-{driver}-{python}-{'+'.join(frameworks)}"
+
+
+def environments(
+    matrices: Matrices, manager: str | None = None
+) -> list[tuple[PlanEnvironment, Plan]]:
+    """The grid's distinct environments, each with one of its plans."""
+    found: dict[tuple[object, ...], tuple[PlanEnvironment, Plan]] = {}
+    for gpu, driver, python, frameworks in whole():
+        request = parse_request(
+            matrices, frameworks=frameworks, python=python, manager=manager
+        )
+        target = f"gpu={gpu},driver={driver},python={python}"
+        plan = solve(parse_target(target, matrices), matrices, request)
+        for planned in plan.environments:
+            pins = tuple((p.name, p.full_version, p.build) for p in planned.pins)
+            key = (planned.manager, planned.python, planned.channels, pins)
+            found.setdefault(key, (planned, plan))
+    return list(found.values())
