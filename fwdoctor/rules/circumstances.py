@@ -4,6 +4,7 @@ A message often stands for several causes: Â«no CUDA-capable device is detectedÂ
 five. The facts beside it decide: a report from WSL, a container that was given no
 GPU, a variable that hides the devices. Each function below answers for one cause:
 
+    CERTAIN    the facts show it, and with it nothing else would matter
     SHOWN      the facts show it
     FITTING    the facts make it the likelier one
     OPEN       the facts say nothing
@@ -46,6 +47,7 @@ class Support(IntEnum):
     OPEN = 0
     FITTING = 1
     SHOWN = 2
+    CERTAIN = 5
 
 
 _LITTLE_MEMORY = 0.05  # share of a GPU's memory below which libraries cannot start
@@ -109,7 +111,7 @@ def _visible_devices(heard: Heard) -> Support:
     if value is None:
         return Support.OPEN
     if value.strip().lower() in NO_DEVICES:
-        return Support.SHOWN
+        return Support.CERTAIN
     count = gpu_counts(heard.snapshot)
     numbers = [int(part) for part in value.split(",") if part.strip().isdigit()]
     if numbers and count is not None and max(numbers) < count:

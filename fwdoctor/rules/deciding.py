@@ -133,6 +133,8 @@ def _weighed(told: Told, heard: Heard, settled: Collection[str]) -> Decision | N
     best = max(weights, key=lambda cause: weights[cause])
     is_likely = weights[best] >= _ENOUGH or told.entry.certainty == "likely"
     certainty: Certainty = "likely" if is_likely else "possible"
+    if support(best, heard) is Support.CERTAIN:
+        certainty = "proven"
     return Decision(told=told, cause=best, certainty=certainty)
 
 
