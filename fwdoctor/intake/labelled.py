@@ -50,6 +50,7 @@ _OPENING = r"^[ \t]{0,12}(?:[-*+\u2022\u25cf]|\#{1,6}|\d{1,2}[.)])?[ \t]{0,4}[*_
 _ASIDE = r"(?:[ \t]{0,3}\((?:e\.?g|i\.?e|use|source|conda|if|for|or|please|required|optional|output|like)[^)\n]{0,120}\))?"
 _CLOSING = rf"[*_`]{{0,3}}{_ASIDE}[ \t]{{0,60}}(?P<colon>[:=]{{1,2}}[*_`]{{0,3}}|[*_`]{{0,3}}[:=])?"
 _HEADING = re.compile(r"^[ \t]{0,3}(?:#{1,6}[ \t]|\*\*[^*\n]{1,80}\*\*[ \t]{0,3}:?$)")
+_SEPARATORS = re.compile(r"[ \t_-]+")
 _MARKS = "`*_ \t\"'"
 _BEFORE_LABEL = " \t-*+\u2022\u25cf#`_"
 _OPENING_LIMIT: Final = 40
@@ -77,6 +78,7 @@ class LabelTable:
         known = sorted({_plain(label) for label in labels}, key=len, reverse=True)
         words = "|".join(_pattern(label) for label in known)
         self._starts = frozenset(label[:2] for label in known)
+        self._labels = {_SEPARATORS.sub(" ", label): label for label in known}
         self._pattern = re.compile(
             rf"{_OPENING}(?P<label>{words})(?![A-Za-z0-9_]){_CLOSING}[ \t]*(?P<value>[^\n]*)",
             re.IGNORECASE | re.MULTILINE,
@@ -114,7 +116,7 @@ class LabelTable:
         cleaned = clean(value)
         if cleaned.lower() in self._empty:
             return None
-        label = _plain(match["label"])
+        label = self._labels[_SEPARATORS.sub(" ", match["label"].lower())]
         has_colon = match["colon"] is not None
         return Field(label, cleaned, offset, has_colon, is_heading)
 

@@ -144,7 +144,7 @@ def choose(parts: Sequence[Part], found: Sequence[tuple[Facts, ...]]) -> Choice:
         if index == main or not facts:
             continue
         if part.role == "host":
-            own.extend(_of_host(item) for item in facts)
+            own.extend(item for item in map(_of_host, facts) if item is not None)
         elif part.role != "working" and do_fit(own, facts):
             own.extend(facts)
         else:
@@ -154,11 +154,12 @@ def choose(parts: Sequence[Part], found: Sequence[tuple[Facts, ...]]) -> Choice:
     return Choice(tuple(own), tuple(apart), tuple(lines))
 
 
-def _of_host(facts: Facts) -> Facts:
+def _of_host(facts: Facts) -> Facts | None:
     """The facts that hold inside the host's containers as well."""
     values = {name: facts.values[name] for name in _OF_HOST if name in facts.values}
-    kept = replace(facts, values=values, packages=(), libraries=(), env_vars={})
-    return replace(kept, commands=facts.commands)
+    if not (values or facts.gpus or facts.commands or facts.xids):
+        return None
+    return replace(facts, values=values, packages=(), libraries=(), env_vars={})
 
 
 def _main(parts: Sequence[Part], found: Sequence[tuple[Facts, ...]]) -> int:

@@ -94,8 +94,8 @@ _PARSERS: Final[tuple[ModuleType, ...]] = (
 )
 _TRUST: Final = {parser.SOURCE: place for place, parser in enumerate(_PARSERS)}
 # Reports stand at the beginning or end of what is pasted around them.
-_HEAD: Final = 800_000
-_TAIL: Final = 200_000
+_HEAD: Final = 400_000
+_TAIL: Final = 100_000
 
 
 def read_report(text: str, *, catalogue: Catalogue, matrices: Matrices) -> Snapshot:
