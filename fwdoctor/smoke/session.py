@@ -139,7 +139,7 @@ def wanted(
 
 
 def choose_device(asked: str, snapshot: Snapshot) -> str:
-    """Cpu or cuda:N; auto is the GPU wherever the machine has one."""
+    """The device, cpu or cuda:N; auto is the GPU wherever the machine has one."""
     word = asked.lower()
     if word == "auto":
         return "cuda:0" if presence.has_nvidia_gpu(snapshot) else "cpu"

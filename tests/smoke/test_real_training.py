@@ -23,10 +23,11 @@ import pytest
 from fwdoctor.judge import judge
 from fwdoctor.matrices.load import Matrices
 from fwdoctor.model.snapshot import Environment, Framework, SmokeResult, Snapshot
+from fwdoctor.smoke import agreement
 from fwdoctor.smoke.dataset import PIXELS, Mnist
 from fwdoctor.smoke.plan import FrameworkName, Plan
 from fwdoctor.smoke.presets import PRESETS
-from fwdoctor.smoke.runner import TASKS, Runtime, run_task
+from fwdoctor.smoke.runner import TASKS, Runtime, run_task, run_together
 from fwdoctor.smoke.session import Bench, SmokeRequest, run_smoke
 from tests.real.environments import prefix_of
 
@@ -418,3 +419,31 @@ def test_the_whole_set_reaches_the_published_accuracies(framework: str) -> None:
         if result["stage"] == "accuracy":
             percent = float(result["detail"].partition(" %")[0])
             assert percent >= PUBLISHED[framework, result["preset"]] - 0.5
+
+
+@pytest.mark.parametrize("framework", ["torch", "tensorflow"])
+def test_three_that_share_unevenly_train_as_one(
+    framework: FrameworkName, mnist: Mnist
+) -> None:
+    """128 images are no multiple of 3; the losses must still be those of one device."""
+    plan = Plan(
+        framework=framework,
+        device="cpu",
+        presets=(PRESETS["dense"],),
+        mnist=mnist,
+        max_steps=20,
+        world=3,
+    )
+    runtime = Runtime(
+        python=python_of(framework), timeout_s=TIMEOUT_S, env=dict(os.environ)
+    )
+    run = run_together(plan, runtime)
+    assert not run.is_failed, run.results
+    reference = agreement.read_reference()
+    found = agreement.compare(
+        run.curves["dense"],
+        reference.curves["dense"],
+        "the reference",
+        agreement.tolerance_for(reference, "dense"),
+    )
+    assert found.is_close, found.text

@@ -105,25 +105,23 @@ class Together(tensorflow_mnist.Task):
         def replica_step(places):
             # type: (Any) -> Any
             context = tf.distribute.get_replica_context()
-            size = tf.shape(places)[0] // world
-            begin = context.replica_id_in_sync_group * size
-            share = places[begin : begin + size]
+            rank, count = context.replica_id_in_sync_group, tf.shape(places)[0]
+            share = places[rank * count // world : (rank + 1) * count // world]
             x, y = tf.gather(images, share), tf.gather(labels, share)
             with tf.GradientTape() as tape:
-                loss = tf.reduce_mean(
-                    tf.nn.sparse_softmax_cross_entropy_with_logits(
-                        y, model(x, training=True)
-                    )
+                losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
+                    y, model(x, training=True)
                 )
-                part = loss / world
+                # Gradients are summed over replicas.
+                part = tf.reduce_sum(losses) / tf.cast(count, tf.float32)
             weights = model.trainable_variables
             optimizer.apply_gradients(zip(tape.gradient(part, weights), weights))
-            return loss
+            return part
 
         def step(places):
             # type: (Any) -> Any
             losses = strategy.run(replica_step, args=(places,))
-            return strategy.reduce("MEAN", losses, axis=None)
+            return strategy.reduce("SUM", losses, axis=None)
 
         return tf.function(step, input_signature=[tf.TensorSpec([None], tf.int64)])
 

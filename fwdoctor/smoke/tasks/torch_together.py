@@ -96,14 +96,17 @@ class Together(torch_mnist.Task):
     def step(self, model, optimizer, x, places, autocast, scaler):
         # type: (Any, Any, Any, Any, Any, Any) -> Any
         """One update from this process' share of the batch; the whole batch's loss."""
-        world, rank = self.plan["world"], self.plan["rank"]
-        size = len(places) // world
-        share = slice(rank * size, (rank + 1) * size)
-        loss = torch_mnist.Task.step(
-            self, model, optimizer, x[share], places[share], autocast, scaler
-        ).detach()
-        self.dist.all_reduce(loss)
-        return loss / world
+        world, rank, count = self.plan["world"], self.plan["rank"], len(places)
+        share = slice(rank * count // world, (rank + 1) * count // world)
+        y = self.data["train_labels"][places[share]]
+        optimizer.zero_grad()
+        loss = torch.nn.functional.cross_entropy(model(x[share]), y, reduction="sum")
+        # Gradients are averaged over processes, whose shares may differ by one image.
+        (loss * (world / float(count))).backward()
+        optimizer.step()
+        total = loss.detach()
+        self.dist.all_reduce(total)
+        return total / count
 
 
 def main():
