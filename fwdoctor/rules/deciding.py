@@ -21,6 +21,7 @@ from fwdoctor.rules.report_facts import (
     Reading,
     cuda_versions,
     is_compiled,
+    is_gpu_expected,
     is_in_container,
     is_without_nvidia,
     unserved,
@@ -135,6 +136,8 @@ def _weighed(told: Told, heard: Heard, settled: Collection[str]) -> Decision | N
     certainty: Certainty = "likely" if is_likely else "possible"
     if support(best, heard) is Support.CERTAIN:
         certainty = "proven"
+    elif "healthy" in told.entry.also and not is_gpu_expected(heard.snapshot):
+        certainty = "possible"
     return Decision(told=told, cause=best, certainty=certainty)
 
 

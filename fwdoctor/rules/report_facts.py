@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 NO_DEVICES = frozenset({"", "-1", "none", "void", "nodevfiles", '""', "''"})
 _CONTAINER_TOOLS = frozenset({"docker", "podman", "docker-compose", "nerdctl"})
 _CUDA_LABEL = re.compile(r"\+cuda(\d{2})")  # jaxlib 0.4.23+cuda12.cudnn89
+_GPU_WORD = re.compile(r"gpu|cuda|cudnn|\ball\b|\bcu\d{2,3}")
 _SUFFIX = re.compile(r"-cu(\d{2})$")
 
 
@@ -38,6 +39,25 @@ def is_gpu_seen(snapshot: Snapshot) -> bool:
     """Whether a framework of the report used or listed a GPU."""
     frameworks = presence.frameworks(snapshot.target).values()
     return any(framework.gpu_available is True for framework in frameworks)
+
+
+def is_gpu_expected(snapshot: Snapshot) -> bool:
+    """Whether anything of the report says that there should be a GPU.
+
+    Several lines of TensorFlow are the normal thing on a machine without one.
+    """
+    driver = snapshot.driver
+    if snapshot.gpus or driver.version or driver.cuda_driver_version:
+        return True
+    if snapshot.toolkits or driver.cuda_name or snapshot.libraries:
+        return True
+    words = [
+        word
+        for command in snapshot.commands
+        for word in (command.gpus, command.image, *command.requirements)
+        if word
+    ]
+    return any(_GPU_WORD.search(word.lower()) for word in words)
 
 
 def is_in_container(snapshot: Snapshot) -> bool:
