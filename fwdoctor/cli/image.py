@@ -73,6 +73,13 @@ def image(
     ] = None,
     expect: options.Expect = None,
     exit_style: options.ExitStyle = "plain",
+    also: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Write the report in a further format: sarif=out.sarif. Repeatable.",
+            metavar="FORMAT=FILE",
+        ),
+    ] = None,
     format_name: options.Format = "terminal",
     output: options.Output = None,
     color: options.Color = "auto",
@@ -90,12 +97,13 @@ def image(
     begun = time.perf_counter()
     from fwdoctor.cli.exit_style import STYLES, errors_styled
     from fwdoctor.cli.imaging import ImageRequest, run_image
-    from fwdoctor.cli.telling import tell
+    from fwdoctor.cli.telling import further_formats, tell, write_copies
     from fwdoctor.report.registry import FORMATS
 
     style = options.one_of(exit_style, STYLES, "--exit-style")
     with errors_styled(style):
         chosen = options.one_of(format_name, tuple(FORMATS), "--format")
+        copies = further_formats(also or ())
         request = ImageRequest(
             path=path,
             platform=platform,
@@ -118,4 +126,5 @@ def image(
             seconds=time.perf_counter() - begun,
         )
         number = tell(report, code, chosen, style, look, output)
+        write_copies(report, copies, look)
     raise typer.Exit(number)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from fwdoctor.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from fwdoctor.errors import ExitCode
     from fwdoctor.model.finding import Report
     from fwdoctor.report.registry import RenderOptions
@@ -38,6 +40,33 @@ def tell(
     if format_name == "github" and os.environ.get(JOB_SUMMARY):
         _add_summary(os.environ[JOB_SUMMARY], _text(report, "markdown", look))
     return number
+
+
+def further_formats(words: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """Format and file of every `--also FORMAT=FILE`."""
+    from fwdoctor.cli.options import one_of
+    from fwdoctor.report.registry import FORMATS
+
+    pairs = []
+    for word in words:
+        name, _, path = word.partition("=")
+        if not path:
+            raise UsageError("bad-option", f"--also: {word!r} is not FORMAT=FILE")
+        pairs.append((one_of(name, tuple(FORMATS), "--also"), path))
+    return tuple(pairs)
+
+
+def write_copies(
+    report: Report, copies: Iterable[tuple[str, str]], look: RenderOptions
+) -> None:
+    """Write the report in further formats, plain of colour."""
+    from dataclasses import replace
+
+    from fwdoctor.cli.boundary import emit
+
+    plain = replace(look, is_colored=False, is_ascii=False)
+    for format_name, path in copies:
+        emit(_text(report, format_name, plain), path)
 
 
 def _text(report: Report, format_name: str, look: RenderOptions) -> str:

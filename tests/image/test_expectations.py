@@ -301,3 +301,52 @@ def test_a_github_runner_gets_a_job_summary(cpu_root: Path, tmp_path: Path) -> N
     )
     assert result.stdout.startswith("::error title=FW401 ")
     assert summary.read_text().startswith("### PyTorch in this image cannot use a GPU.")
+
+
+def test_one_reading_writes_several_formats(cpu_root: Path, tmp_path: Path) -> None:
+    words = [
+        part
+        for name in ("json", "sarif", "junit", "html")
+        for part in ("--also", f"{name}={tmp_path / name}")
+    ]
+    result = run("image", str(cpu_root), *words, "-q")
+    assert result.returncode == 0
+    assert json.loads((tmp_path / "json").read_text())["verdict"] == "healthy"
+    assert (tmp_path / "html").read_text().count("<h2>") >= 3
+    assert run("image", str(cpu_root), "--also", "json").returncode == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a bash script")
+@pytest.mark.parametrize("is_meant", [True, False])
+def test_the_action_gives_its_outputs(
+    cpu_root: Path, tmp_path: Path, is_meant: bool, expect: Path
+) -> None:
+    script = ROOT / ".github" / "actions" / "verify-gpu-image" / "verify.sh"
+    programs = tmp_path / "fwdoctor" / "bin"
+    programs.mkdir(parents=True)
+    (programs / "fwdoctor").write_text(
+        f'#!/bin/sh\nexec "{sys.executable}" -m fwdoctor "$@"\n'
+    )
+    (programs / "fwdoctor").chmod(0o755)
+    variables = {
+        "RUNNER_TEMP": str(tmp_path),
+        "GITHUB_OUTPUT": str(tmp_path / "outputs"),
+        "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"),
+        "IMAGE_PATH": str(cpu_root),
+        "EXPECT": str(expect) if is_meant else "",
+        "SARIF": str(tmp_path / "out.sarif"),
+    }
+    result = subprocess.run(
+        ["bash", str(script)],
+        env=dict(os.environ) | variables,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert result.returncode == int(is_meant), result.stderr
+    outputs = (tmp_path / "outputs").read_text().splitlines()
+    assert outputs[0] == ("verdict=findings" if is_meant else "verdict=healthy")
+    assert outputs[1] == "minimum-driver="
+    assert (tmp_path / "out.sarif").is_file()
+    assert "PyTorch" in (tmp_path / "summary").read_text()
