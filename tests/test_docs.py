@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import re
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 
@@ -25,6 +26,8 @@ WRITTEN = sorted(
     for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("envs/*.md"))
     if path.name not in ("matrix.md", "cli.md")
 )
+# Document → the library that draws it, and the release it was drawn with.
+DRAWN_BY = {"cli.md": ("typer", "0.29."), "check.svg": ("rich", "15.")}
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`(fwdoctor [^`]+)`")
@@ -59,9 +62,16 @@ def test_generated_documents_are_current(generator: ModuleType) -> None:
     stale = [
         name_of(path)
         for path, text in generator.documents().items()
-        if not path.is_file() or path.read_text(encoding="utf-8") != text
+        if is_comparable(path)
+        and not (path.is_file() and path.read_text(encoding="utf-8") == text)
     ]
     assert stale == [], "run python scripts/generate_docs.py"
+
+
+def is_comparable(path: Path) -> bool:
+    """Help texts and pictures look different with other releases of their library."""
+    library, release = DRAWN_BY.get(path.name, ("typer", ""))
+    return f"{version(library)}.".startswith(release)
 
 
 def test_every_rule_has_a_page_and_every_page_a_rule() -> None:
@@ -73,8 +83,13 @@ def test_every_rule_has_a_page_and_every_page_a_rule() -> None:
 
 def test_the_command_reference_has_every_command() -> None:
     text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
-    headings = re.findall(r"^## fwdoctor ?(\w*)$", text, re.MULTILINE)
-    assert sorted(headings) == sorted(["", *commands()])
+    parts = re.split(r"^## fwdoctor ?(\w*)$", text, flags=re.MULTILINE)
+    sections = dict(zip(parts[1::2], parts[2::2], strict=True))
+    assert sorted(sections) == sorted(["", *commands()])
+    for name, command in commands().items():
+        for parameter in command.params:
+            for option in parameter.opts:
+                assert not option.startswith("-") or option in sections[name]
 
 
 @written
