@@ -58,8 +58,13 @@ def install_command(
         words.append("--no-deps")
     words.extend(specs)
     if index_url:
-        words.append(f"--index-url {index_url}")
+        words.append(index_option(index_url))
     return " ".join(words)
+
+
+def index_option(url: str) -> str:
+    """How pip and uv are told of an index; old ones are pages of links, not indexes."""
+    return f"-f {url}" if url.endswith(".html") else f"--index-url {url}"
 
 
 def uninstall_command(environment: Environment | None, names: Iterable[str]) -> str:

@@ -54,7 +54,10 @@ class Candidate:
         if self.variant.build:
             return f"{self.variant.package}={self.release.version}={self.variant.build}"
         extra = "[and-cuda]" if "and-cuda" in self.release.extras else ""
-        return f"{self.variant.package}{extra}=={self.release.version}"
+        # A page of links holds every variant: the label chooses among them.
+        is_page = self.variant.index.endswith(".html")
+        label = f"+{self.variant.variant}" if is_page else ""
+        return f"{self.variant.package}{extra}=={self.release.version}{label}"
 
     @property
     def index_url(self) -> str | None:
@@ -73,15 +76,17 @@ def machine_of(snapshot: Snapshot) -> Machine:
         driver=snapshot.driver.version,
         driver_cuda=presence.driver_cuda(snapshot),
         os_name=presence.driver_os(snapshot),
-        platform=f"{system}-{_machine_name(host.machine)}",
+        platform=f"{system}-{_machine_name(host.machine, system)}",
         python=".".join(python.split(".")[:2]) or None,
         glibc=host.libc_version if host.libc == "glibc" else None,
         is_conda=manager_of(target) in CONDA_MANAGERS,
     )
 
 
-def _machine_name(machine: str | None) -> str:
-    names = {"amd64": "x86_64", "arm64": "aarch64", None: "x86_64"}
+def _machine_name(machine: str | None, system: str) -> str:
+    """The processor as the matrices write it: Apple's is arm64, others aarch64."""
+    arm = "arm64" if system == "macos" else "aarch64"
+    names = {"amd64": "x86_64", "arm64": arm, "aarch64": arm, None: "x86_64"}
     return names.get(machine.lower() if machine else None, machine or "x86_64")
 
 

@@ -93,7 +93,7 @@ def _with_other_python(
         make = f"uv venv --python {pythons[-1]} {folder}"
         install = f'uv pip install --python {folder} "{found.requirement}"'
     if found.index_url:
-        install = f"{install} --index-url {found.index_url}"
+        install = f"{install} {fixes.index_option(found.index_url)}"
     return (
         Fix(
             effort="environment",
