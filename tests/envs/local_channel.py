@@ -46,7 +46,7 @@ def _rows(environment: PlanEnvironment) -> Iterable[dict[str, Any]]:
     for pin in environment.pins:
         if pin.name == "cuda-version":
             continue
-        version = pin.version if pin.is_exact else "9.10.1.4"
+        version = pin.version if pin.is_exact else _below(pin.version)
         if pin.name == "cudnn":
             yield _row("cudnn", version, "h0_0")
             yield _row("cudnn", "9.20.0.48", "h0_0")  # newer, and out of bounds
@@ -69,6 +69,12 @@ def _rows(environment: PlanEnvironment) -> Iterable[dict[str, Any]]:
                     yield _row("cudnn", "9.20.0.48", "h0_0")
         else:
             yield _row(pin.name, version, "py_h0_0", depends=["python"])
+
+
+def _below(bound: str) -> str:
+    """A release of the line below a bound: 9.10.0.1 for "<9.11"."""
+    major, _, minor = bound.lstrip("<").partition(".")
+    return f"{major}.{int(minor) - 1}.0.1"
 
 
 def _row(
