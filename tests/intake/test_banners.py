@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fwdoctor.intake.facts import Facts
 from fwdoctor.intake.banners import parse
+from fwdoctor.intake.facts import Facts
 
 
 def said(facts: Facts | None) -> dict[str, str]:

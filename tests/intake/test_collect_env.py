@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fwdoctor.intake.facts import Facts
 from fwdoctor.intake.collect_env import parse
+from fwdoctor.intake.facts import Facts
 
 
 def said(facts: Facts | None) -> dict[str, str]:
@@ -107,7 +107,8 @@ def test_torch_that_did_not_import_says_nothing() -> None:
 
 def test_quoted_without_colons_and_with_odd_capitals() -> None:
     facts = parse(
-        "Pytorch version 1.5.0\nIs CUDA available True\nNvidia driver version 440.33.01\n"
+        "Pytorch version 1.5.0\nIs CUDA available True\n"
+        "Nvidia driver version 440.33.01\n"
     )
     values = said(facts)
     assert values["torch"] == "1.5.0"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fwdoctor.intake.facts import Facts
 from fwdoctor.intake.containers import parse
+from fwdoctor.intake.facts import Facts
 
 
 def said(facts: Facts | None) -> dict[str, str]:
@@ -13,24 +13,26 @@ def said(facts: Facts | None) -> dict[str, str]:
     return {name: fact.value for name, fact in facts.values.items()} if facts else {}
 
 
-@pytest.mark.parametrize(
-    ("text", "image", "gpus"),
-    [
-        (
-            "$ docker run -it --rm --gpus all -p 8888:8888 tensorflow/tensorflow:latest",
-            *("tensorflow/tensorflow:latest", "--gpus all"),
-        ),
-        ("docker run --gpus=all nvidia/cuda:11.0-base nvidia-smi",)
-        + ("nvidia/cuda:11.0-base", "--gpus all"),
-        ("sudo docker run -v /a:/b --name x mine:1 bash", "mine:1", None),
-        ("docker run --runtime=nvidia mine:1", "mine:1", "--runtime nvidia"),
-        ("nvidia-docker run mine:1", "mine:1", "nvidia-docker"),
-        ("podman run --device nvidia.com/gpu=all mine:1",)
-        + ("mine:1", "--device nvidia.com/gpu=all"),
-        ("singularity exec --nv mine.sif python", "mine.sif", "--nv"),
-    ],
-)
-def test_run_lines(text: str, image: str, gpus: str | None) -> None:
+RUN_LINES = {
+    "$ docker run -it --gpus all -p 8888:8888 tensorflow/tensorflow:latest": (
+        *("tensorflow/tensorflow:latest", "--gpus all"),
+    ),
+    "docker run --gpus=all nvidia/cuda:11.0-base nvidia-smi": (
+        *("nvidia/cuda:11.0-base", "--gpus all"),
+    ),
+    "sudo docker run -v /a:/b --name x mine:1 bash": ("mine:1", None),
+    "docker run --runtime=nvidia mine:1": ("mine:1", "--runtime nvidia"),
+    "nvidia-docker run mine:1": ("mine:1", "nvidia-docker"),
+    "podman run --device nvidia.com/gpu=all mine:1": (
+        *("mine:1", "--device nvidia.com/gpu=all"),
+    ),
+    "singularity exec --nv mine.sif python": ("mine.sif", "--nv"),
+}
+
+
+@pytest.mark.parametrize("text", RUN_LINES)
+def test_run_lines(text: str) -> None:
+    image, gpus = RUN_LINES[text]
     facts = parse(text)
     assert facts is not None
     assert facts.commands[0].image == image

@@ -17,7 +17,7 @@ def said(facts: Facts | None) -> dict[str, str]:
     ("text", "expected"),
     [
         (
-            'File "/opt/conda/envs/dl/lib/python3.8/site-packages/torch/cuda/__init__.py"',
+            'File "/opt/conda/envs/dl/lib/python3.8/site-packages/torch/__init__.py"',
             {"python": "3.8", "os": "linux", "manager": "conda"},
         ),
         (
@@ -25,7 +25,7 @@ def said(facts: Facts | None) -> dict[str, str]:
             {"python": "3.10", "os": "linux"},
         ),
         (
-            "C:\\Users\\x\\Programs\\Python\\Python310\\lib\\site-packages\\torch",
+            "C:\\Users\\x\\Python\\Python310\\lib\\site-packages\\torch",
             {"os": "windows", "python": "3.10"},
         ),
         (

@@ -127,9 +127,7 @@ def test_no_text_harms(make: object, triage: Triage) -> None:
     assert callable(make)
     for text in make():
         best = _seconds(triage, text)
-        if (
-            best > SLOWEST_S
-        ):  # the best of three counts
+        if best > SLOWEST_S:  # the best of three counts
             best = min(_seconds(triage, text) for _ in range(3))
         assert best < SLOWEST_S, f"{best:.3f} s for {text[:200]!r}"
 
