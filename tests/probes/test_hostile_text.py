@@ -19,7 +19,7 @@ from fwdoctor.probes import (
 )
 from fwdoctor.redact import redact
 
-LIMIT_S = 5.0  # a quadratic parser needs minutes for these texts
+LIMIT_S = 20.0  # a quadratic parser needs minutes for these texts
 SIZE = 400_000
 TEXTS = {
     "letters": "a" * SIZE,

@@ -102,7 +102,7 @@ def test_hang_ends_in_time(fake_gpu: FakeGpuFactory) -> None:
     with pytest.raises(ProbeError, match=r"no answer in 0\.5 s") as caught:
         ask(fake_gpu("smi-hang"), timeout_s=0.5)
     assert caught.value.status == "timeout"
-    assert time.perf_counter() - begun < 5
+    assert time.perf_counter() - begun < 20
 
 
 def test_crash_is_named(fake_gpu: FakeGpuFactory) -> None:

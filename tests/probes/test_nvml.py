@@ -239,7 +239,7 @@ def test_hang_is_named_and_ends_in_time(fake_gpu: FakeGpuFactory) -> None:
     with pytest.raises(ProbeError, match=r"nvmlInit: no answer in 0\.5 s") as caught:
         ask(fake_gpu("hang-nvml"), timeout_s=0.5)
     assert caught.value.status == "timeout"
-    assert time.perf_counter() - begun < 5
+    assert time.perf_counter() - begun < 20
 
 
 def test_crash_is_named(fake_gpu: FakeGpuFactory) -> None:
