@@ -20,7 +20,7 @@ from fwdoctor.model.finding import Report
 SAMPLES = Path(__file__).parent / "samples"
 CASES = Path(__file__).resolve().parents[3] / "shared" / "cases"
 EXPECTED = json.loads((SAMPLES / "expected.json").read_text())
-SLOWEST_S = 0.05
+SLOWEST_S = 2.0  # a very wide guard; 50 ms is aimed at, see benchmarks/triage.py
 MUTILATIONS = 400
 PREFIXES_EACH = 40
 
