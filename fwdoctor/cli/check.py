@@ -16,16 +16,8 @@ if TYPE_CHECKING:
 
 @command
 def check(
-    python: Annotated[
-        str | None,
-        typer.Option(
-            help="Examine this interpreter or virtual environment.", metavar="PATH"
-        ),
-    ] = None,
-    prefix: Annotated[
-        str | None,
-        typer.Option(help="Examine this venv or conda environment.", metavar="DIR"),
-    ] = None,
+    python: options.Python = None,
+    prefix: options.Prefix = None,
     snapshot: Annotated[
         str | None,
         typer.Option(help="Judge a saved snapshot instead.", metavar="FILE"),

@@ -21,6 +21,16 @@ Format = Annotated[
         metavar="FORMAT",
     ),
 ]
+Python = Annotated[
+    str | None,
+    typer.Option(
+        help="Examine this interpreter or virtual environment.", metavar="PATH"
+    ),
+]
+Prefix = Annotated[
+    str | None,
+    typer.Option(help="Examine this venv or conda environment.", metavar="DIR"),
+]
 Output = Annotated[
     str | None,
     typer.Option("--output", "-o", help="Write to this file.", metavar="FILE"),

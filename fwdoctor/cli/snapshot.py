@@ -12,16 +12,8 @@ from fwdoctor.cli.boundary import command
 
 @command
 def snapshot(
-    python: Annotated[
-        str | None,
-        typer.Option(
-            help="Examine this interpreter or virtual environment.", metavar="PATH"
-        ),
-    ] = None,
-    prefix: Annotated[
-        str | None,
-        typer.Option(help="Examine this venv or conda environment.", metavar="DIR"),
-    ] = None,
+    python: options.Python = None,
+    prefix: options.Prefix = None,
     raw: Annotated[
         str | None,
         typer.Option(
