@@ -46,7 +46,7 @@ def judge(
     every = loaded if loaded is not None else load_rules()
     rules = [rule for rule in every if _is_chosen(rule.code, rule.name, select, ignore)]
     found, outcomes = run_rules(rules, snapshot, matrices)
-    if catalogue is not None and snapshot.messages:
+    if catalogue is not None:
         found = with_messages(found, snapshot, catalogue, matrices, tuple(rules))
     findings = rank(found, every, is_pasted=snapshot.origin == "pasted")
     verdicts = {

@@ -9,11 +9,16 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from fwdoctor import presence
+from fwdoctor.model.snapshot import Message
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from fwdoctor.intake.catalogue import Catalogue, MessageEntry
     from fwdoctor.matrices.load import Matrices
     from fwdoctor.model.finding import Finding
-    from fwdoctor.model.snapshot import Message, Snapshot
+    from fwdoctor.model.snapshot import Snapshot
 
 MOST_REPEATS = 3  # of one message that says the same again
 _WEIGHTS = {"proven": 0, "likely": 1, "possible": 2}
@@ -85,6 +90,21 @@ class Heard:
         return next(iter(self.captures(fact)), None)
 
 
+# What a framework's answer says where it stands in a field and not in a line.
+_ANSWERS = {"torch": "torch-is-available-false", "tensorflow": "tf-list-empty"}
+
+
+def _implied(snapshot: Snapshot) -> Iterator[Message]:
+    """A message for each framework of the paste that saw no GPU."""
+    if snapshot.origin != "pasted":
+        return
+    heard = {message.id for message in snapshot.messages}
+    for name, framework in presence.frameworks(snapshot.target).items():
+        if framework.gpu_available is False and _ANSWERS[name] not in heard:
+            product = presence.product_name(name, framework)
+            yield Message(id=_ANSWERS[name], text=f"{product} sees no GPU")
+
+
 def hear(
     snapshot: Snapshot,
     catalogue: Catalogue,
@@ -92,9 +112,10 @@ def hear(
     found: tuple[Finding, ...],
 ) -> Heard:
     """The snapshot's messages, less noise and repetitions, ready to be decided on."""
+    messages = (*snapshot.messages, *_implied(snapshot))
     told: list[Told] = []
     counts: Counter[tuple[str, tuple[tuple[str, str], ...]]] = Counter()
-    for message in snapshot.messages:
+    for message in messages:
         entry = catalogue.get(message.id)
         same = (message.id, tuple(sorted(message.captures.items())))
         counts[same] += 1
