@@ -28,7 +28,7 @@ _PATTERNS: tuple[tuple[FactName, re.Pattern[str]], ...] = (
     ("torch_cuda", re.compile(rf"torch\.version\.cuda{_ANSWER}{_VERSION}")),
     ("tensorflow", re.compile(rf"(?:tf|tensorflow)\.__version__{_ANSWER}{_VERSION}")),
 )
-_NO_CUDA = re.compile(rf"torch\.version\.cuda{_ANSWER}(?:None|$|>>>)")
+_NO_CUDA = re.compile(rf"torch\.version\.cuda{_ANSWER}(?:None|>>>)")
 _IS_BUILT = re.compile(rf"is_built_with_cuda\(\){_ANSWER}(?P<value>True|False)")
 _TF_GPU = re.compile(
     rf"is_gpu_available\([^()\n]{{0,60}}\){_ANSWER}(?P<value>True|False)"

@@ -34,7 +34,7 @@ _MACHINE_LINE = re.compile(
     r"[ \t]{0,40}(?:[$>|+#\[({]|\.\.\.|File \"|Traceback|\d{4}-\d\d-\d\d|[IWEF]\d{4} |\w+ = "
     r"|RUN |FROM |ENV |export |https?://|/|nvidia-|libc?\w+\.so"
     r"|Downloading|Collecting|Using cached|Requirement already|Successfully"
-    r"|(?:sudo |python[\d.]* -m )?(?:pip[\d.]*|conda|mamba|uv|docker|apt(?:-get)?|nvcc"
+    r"|(?:sudo |python[\d.]* -m )?(?:pip[\d.]*|conda|mamba|uv|docker|apt(?:-get)?"
     r"|import|poetry|pixi|git|ii) )"
 )
 _MACHINE_WORDS: Final = (
@@ -63,7 +63,14 @@ _NOT_OWN = re.compile(
     r"|worked(?: fine| well)?(?: with| on| in)?|not|without|unlike|against|recommend\w*"
     r"|expects?|from|to|for|no|says|shows|reports)"
     r"[ :]{1,2}(?:it |with |the |an? |on |also |out |using |only ){0,2}"
-    r"(?:nvidia |latest |version ){0,2}$",
+    r"(?:nvidia |latest |version ){0,2}"
+    r"(?:[A-Za-z][\w-]{1,20} v?\d[\w.+]{0,12},? (?:(?:or|and|with) )?){0,2}$",
+    re.IGNORECASE,
+)
+# After such words it is what there is now.
+_NOW_OWN = re.compile(
+    r"\b(?:upgraded|updated|downgraded|switched|changed|moved|went)"
+    r"(?: [\w.+-]{1,20}){0,4} to (?:the |an? )?$",
     re.IGNORECASE,
 )
 _BEFORE: Final = 60
@@ -267,7 +274,8 @@ def _is_elsewhere(lower: str) -> bool:
 
 
 def _is_own(sentence: str, at: int) -> bool:
-    return _NOT_OWN.search(sentence[max(0, at - _BEFORE) : at]) is None
+    before = sentence[max(0, at - _BEFORE) : at]
+    return _NOT_OWN.search(before) is None or _NOW_OWN.search(before) is not None
 
 
 def _read_versions(found: Collector, sentence: str, lower: str, offset: int) -> None:

@@ -59,6 +59,7 @@ _SIGNS = (
     "rror",
     "CUDA failure",
     "against (",
+    "detected CUDA version",
     _CPU_BUILD,
 )
 

@@ -20,9 +20,12 @@ SOURCE = "variables"
 _MOST = 200
 _NAME = r"(?P<name>[A-Z][A-Z0-9_]{3,40})"
 _SET = re.compile(
-    r"^[ \t]*(?:[$#>%!][ \t]*)?(?:(?:export|set|setx|ENV|declare -x)[ \t]+|env[ \t]+)?"
-    rf"(?:\$env:)?{_NAME}[ \t]?=[ \t]?(?P<value>[^\n]{{0,2000}})$",
+    r"^[ \t]*(?:[$#>%!][ \t]*)?(?P<word>(?:export|set|setx|ENV|declare -x)[ \t]+|\$env:)?"
+    rf"{_NAME}[ \t]?=[ \t]?(?P<value>[^\n]{{0,2000}})$",
     re.MULTILINE,
+)
+_SHOWN = re.compile(
+    rf"echo[ \t]+\${{?{_NAME}}}?[ \t]*\n(?P<value>[/\d-][^\n]{{0,2000}})$", re.MULTILINE
 )
 _INLINE = re.compile(
     r"(?<![\w$])(?P<name>CUDA_VISIBLE_DEVICES|NVIDIA_VISIBLE_DEVICES|NVIDIA_DRIVER_CAPABILITIES"
@@ -39,18 +42,27 @@ _QUOTES = "\"'"
 
 def parse(text: str) -> Facts | None:
     """The allowed variables a text sets or shows; the last setting counts."""
-    if "=" not in text and "LD_LIBRARY_PATH" not in text:
+    if "=" not in text and "LD_LIBRARY_PATH" not in text and "echo" not in text:
         return None
     found = Collector(SOURCE, text)
-    for pattern in (_INLINE, _PYTHON, _SET):
+    for pattern in (_INLINE, _PYTHON, _SHOWN):
         for match in list(pattern.finditer(text))[:_MOST]:
             _add(found, match["name"], match["value"])
+    for match in list(_SET.finditer(text))[:_MOST]:
+        _add(found, match["name"], _value(match))
     loader = _LOADER.search(text)
     if loader and "LD_LIBRARY_PATH" not in found.env_vars:
         _add(found, "LD_LIBRARY_PATH", loader["value"])
     home = found.env_vars.get("CUDA_HOME")
     found.add("cuda_home", home)
     return found.facts()
+
+
+def _value(match: re.Match[str]) -> str:
+    """Before a command («A=1 python x.py») the value ends at the first blank."""
+    value = match["value"].strip()
+    is_quoted = value[:1] in _QUOTES
+    return value if match["word"] or is_quoted else value.partition(" ")[0]
 
 
 def _add(found: Collector, name: str, value: str) -> None:

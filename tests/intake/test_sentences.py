@@ -1,0 +1,77 @@
+"""Versions and machines named in sentences."""
+
+from __future__ import annotations
+
+import pytest
+
+from fwdoctor.intake.facts import Facts
+from fwdoctor.intake.sentences import parse
+
+
+def said(facts: Facts | None) -> dict[str, str]:
+    """The values of some facts by name."""
+    return {name: fact.value for name, fact in facts.values.items()} if facts else {}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "I use torch 2.0.1+cu118, python 3.8, driver 515.48.07, cudnn 8.9.",
+            {
+                "torch": "2.0.1+cu118",
+                "python": "3.8",
+                "driver": "515.48.07",
+                "cudnn": "8.9",
+            },
+        ),
+        (
+            "With TensorFlow 2.4 and CUDA 11.2 nothing works",
+            {"tensorflow": "2.4", "cuda_name": "11.2"},
+        ),
+        ("My nvidia-smi says CUDA 12.2", {"driver_cuda": "12.2"}),
+        ("nvcc --version: 11.8", {"nvcc": "11.8"}),
+        ("Running under WSL2.", {"os": "linux", "is_wsl": "true"}),
+        ("On an NVIDIA Jetson board.", {"os": "linux", "is_tegra": "true"}),
+        ("Running in a docker container.", {"container": "docker"}),
+        ("We are in a Kubernetes pod", {"container": "kubernetes"}),
+        ("In Google Colab.", {"os": "linux", "distribution": "Google Colab"}),
+        ("It fails on Windows 11", {"os": "windows", "distribution": "Windows 11"}),
+        (
+            "I upgraded from TensorFlow 2.3 to TensorFlow 2.4.1",
+            {"tensorflow": "2.4.1"},
+        ),
+        ("On macOS.", {"os": "macos", "distribution": "macOS"}),
+        ("torch.cuda.is_available() returns False", {"torch_gpu": "false"}),
+    ],
+)
+def test_what_the_reporter_has(text: str, expected: dict[str, str]) -> None:
+    assert said(parse(text)) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It needs torch 2.1 or CUDA 11.8.",
+        "I upgraded from TensorFlow 2.3, instead of CUDA 10.1",
+        "It works on an RTX 3090",
+        "On my other machine with Ubuntu 20.04 and an RTX 3090 it runs",
+        "RuntimeError: this build needs driver 535",
+        "gcc (Ubuntu 9.4.0-1ubuntu1~20.04.1) 9.4.0",
+        "supported by this version of PyTorch is (7.0) - (12.0)",
+        "2024-03-10 19:15:45.018171: I tensorflow 2.15 python 3.9",
+    ],
+)
+def test_what_somebody_else_has(text: str) -> None:
+    assert said(parse(text)) == {}
+
+
+def test_gpus_and_other_makers() -> None:
+    facts = parse("On Linux with a RTX A6000.")
+    assert facts is not None
+    assert facts.gpus is not None
+    assert facts.gpus[0].name == "RTX A6000"
+    other = parse("I use a Radeon RX 590.")
+    assert other is not None
+    assert other.gpus is None
+    assert other.vendors == ("amd",)
