@@ -56,6 +56,8 @@ def _is_known(snapshot: Snapshot, path: str) -> bool:
 
 
 def _reason(snapshot: Snapshot, path: str) -> str:
+    if path == "smoke_test":
+        return "the smoke test was not run"
     target = snapshot.target
     for prefix, name in _NAMES.items():
         if path.startswith(prefix) and target is not None and not target.problem:
