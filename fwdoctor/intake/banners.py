@@ -30,7 +30,8 @@ _MORE_GPUS = re.compile(
     r"[\n\t ]{1,60}CUDA:(\d{1,2}) \(([^,()\n]{1,60}),[ \t]*(\d{3,7})MiB\)"
 )
 _XFORMERS = re.compile(
-    r"was built for:\s{0,20}PyTorch (?P<built>\S{3,40}) with CUDA (?P<cuda>\d{3,5}|None)"
+    r"was built for:\s{0,20}PyTorch (?P<built>\S{3,40}) with CUDA (?P<cuda>\d{3,5}"
+    r"|None)"
     r" \(you have (?P<torch>[^\s()]{3,40})\)"
 )
 _XFORMERS_PYTHON = re.compile(

@@ -3,7 +3,7 @@
 PyTorch version: 1.3.0                       PyTorch version              : 2.6.0+cu124
 CUDA used to build PyTorch: 10.1.243         Is CUDA available            : True
 OS: Debian GNU/Linux 9.11 (stretch)          GPU models and configuration : GPU 0: …
-[pip3] torch==1.2.0                          [conda] pytorch 1.3.0 py3.7_cuda10.1_0 pytorch
+[pip3] torch==1.2.0                          [conda] pytorch 1.3.0 py3.7_cuda10.1_0
 
 «None» is an answer: built without CUDA. «Could not collect» for the build's CUDA is
 the same answer of a machine that has CUDA things. «N/A»: torch did not import.
@@ -53,7 +53,8 @@ _LABELS = LabelTable(
 # Values that mean «not established», in the field's own words.
 _UNKNOWN = ("could not collect", "n/a", "no cuda", "not found")
 _GPU_LINE = re.compile(
-    r"^[ \t]*(?:GPU models and configuration[ \t]*:?[ \t]*)?GPU (\d{1,3})[ \t]*:[ \t]*([^\n]{1,160})",
+    r"^[ \t]*(?:GPU models and configuration[ \t]*:?[ \t]*)?GPU (\d{1,3})[ \t]*:[ \t]*"
+    r"([^\n]{1,160})",
     re.MULTILINE | re.IGNORECASE,
 )
 _UUID = re.compile(r"[ \t]*\(UUID:.*")

@@ -26,7 +26,8 @@ _COMMAND = re.compile(
     r"^[^\n]{0,120}?\b(conda|mamba|micromamba)[ \t]+list\b[^\n]{0,120}$", re.MULTILINE
 )
 _HEADER = re.compile(
-    r"^[ \t]*#[ \t]*(?:packages in environment at\b|Name[ \t]+Version[ \t]+Build)[^\n]*$",
+    r"^[ \t]*#[ \t]*(?:packages in environment at\b"
+    r"|Name[ \t]+Version[ \t]+Build)[^\n]*$",
     re.MULTILINE,
 )
 _EXPORT = re.compile(r"^[ \t]*dependencies:[ \t]*$", re.MULTILINE)

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 SOURCE = "container command"
 _MOST = 40
 _RUN = re.compile(
-    r"(?<![\w./-])(?P<tool>nvidia-docker2?|docker(?:[ -]compose)?|podman|nerdctl|singularity"
-    r"|apptainer)[ \t]{1,4}(?:container[ \t]{1,4})?(?P<action>run|create|exec|build|pull|up"
+    r"(?<![\w./-])(?P<tool>nvidia-docker2?|docker(?:[ -]compose)?|podman|nerdctl"
+    r"|singularity"
+    r"|apptainer)[ \t]{1,4}(?:container[ \t]{1,4})?(?P<action>run|create|exec|build"
+    r"|pull|up"
     r"|shell|load)(?=[ \t\n`'\"]|$)(?P<rest>(?:[^\n`\\]|\\\n){0,1500})"
 )
 _WORD = re.compile(r"'[^']*'|\"[^\"]*\"|[^\s'\"\\]+")
@@ -35,7 +37,8 @@ _COMPOSE_IMAGE = re.compile(
     r"^[ \t]{2,20}image:[ \t]*['\"]?(?P<image>[\w./:@${}-]{2,160})", re.MULTILINE
 )
 _COMPOSE_GPU = re.compile(
-    r"^[ \t]{2,30}(?:runtime:[ \t]*['\"]?(nvidia)|-?[ \t]*capabilities:[ \t]*\[[^\]\n]{0,40}(gpu)"
+    r"^[ \t]{2,30}(?:runtime:[ \t]*['\"]?(nvidia)"
+    r"|-?[ \t]*capabilities:[ \t]*\[[^\]\n]{0,40}(gpu)"
     r"|gpus:[ \t]*['\"]?(all|\d))",
     re.MULTILINE,
 )

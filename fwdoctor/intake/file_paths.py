@@ -1,7 +1,7 @@
-"""What paths in tracebacks tell: the Python, its manager, the operating system.
+r"""What paths in tracebacks tell: the Python, its manager, the operating system.
 
 /opt/conda/envs/dl/lib/python3.8/site-packages/torch/cuda/__init__.py
-C:\\Users\\…\\Programs\\Python\\Python310\\lib\\site-packages\\torch
+C:\Users\…\Programs\Python\Python310\lib\site-packages\torch
 flash_attn_2_cuda.cpython-310-x86_64-linux-gnu.so
 """
 
@@ -26,7 +26,8 @@ _WINDOWS = re.compile(
 _WINDOWS_PYTHON = re.compile(r"\\Python([23])(\d{1,2})(?:-32)?\\", re.IGNORECASE)
 _EXTENSION = re.compile(r"\.cpython-(\d)(\d{1,2})-(x86_64|aarch64)-linux-gnu")
 _CONDA = re.compile(
-    r"(?:ana|mini|mamba|conda)(?:conda|forge|)?\d?/|/envs/|\\envs\\|conda", re.I
+    r"(?:ana|mini|mamba|conda)(?:conda|forge|)?\d?/|/envs/|\\envs\\|conda",
+    re.IGNORECASE,
 )
 _NAMED = (
     ("/pixi/", "pixi"),

@@ -228,7 +228,7 @@ def _label_build(label: str) -> Build | None:
 
 
 def _build_string(build: str | None) -> Build | None:
-    """Conda's third part: py3.8_cpu_0, py3.9_cuda11.3_cudnn8.2.0_0, gpu_py37h…"""
+    """Read conda's third part: py3.8_cpu_0, py3.9_cuda11.3_cudnn8.2.0_0, gpu_py37h."""
     if not build:
         return None
     found = _BUILD_CUDA.search(build)
@@ -370,7 +370,7 @@ def _origin(
 
 
 def _pip_origin(merged: Merged, package: Package | None) -> Origin | None:
-    """A package of pip's list, in a report with no sign of conda, or beside its list."""
+    """A package of pip's list, where there is no sign of conda, or its list too."""
     is_listed = package is not None and package.installer != "conda"
     has_list = any(p.installer == "conda" for p in merged.packages)
     has_conda = not has_list and merged.get("manager") in ("conda", "mamba", "pixi")

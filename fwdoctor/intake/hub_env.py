@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 SOURCE = "transformers env"
 _SIGN = "(GPU?)"
 _FRAMEWORK = re.compile(
-    r"(?P<name>PyTorch|Tensorflow) version \(GPU\?\)[ \t]*:[ \t]*(?P<value>[^\n]{1,100})",
+    r"(?P<name>PyTorch|Tensorflow) version \(GPU\?\)[ \t]*:[ \t]*"
+    r"(?P<value>[^\n]{1,100})",
     re.IGNORECASE,
 )
 _FLAG = re.compile(r"\((True|False)\)", re.IGNORECASE)

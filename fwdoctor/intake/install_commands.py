@@ -107,7 +107,8 @@ _ENDS = frozenset(
 # Before a command that the reporter is told to run, or asks about.
 _ADVICE = re.compile(
     r"\b(?:should|try|could|can|please|must|may|might|needs?|recommend\w*|suggest\w*"
-    r"|instead|use|hint:|consider|perhaps|maybe|want to|with)\b[^$#>]{0,60}`$|^[ \t]*#[ \t]",
+    r"|instead|use|hint:|consider|perhaps|maybe|want to|with)\b[^$#>]{0,60}`$"
+    r"|^[ \t]*#[ \t]",
     re.IGNORECASE,
 )
 _SEPARATORS = ("&&", ";", "||", "\\", "#")
@@ -180,16 +181,15 @@ def _iter_words(rest: str, tool: str) -> Iterator[tuple[str, str]]:
         if word.startswith(_SEPARATORS) or plain.lower() in _ENDS:
             return
         option, equals, value = plain.partition("=")
-        if expects:
-            if expects == "source":
-                yield "source", _plain_url(plain)
-            expects = ""
-        elif plain.startswith("-"):
+        is_option = not expects and plain.startswith("-")
+        if is_option:
             expects = _expected(option, tool)
-            if equals and expects:
-                if expects == "source":
-                    yield "source", _plain_url(value)
-                expects = ""
+        if expects and (equals or not is_option):
+            if expects == "source":
+                yield "source", _plain_url(value if is_option else plain)
+            expects = ""
+        elif is_option:
+            continue
         elif plain.startswith(("http://", "https://", "git+")):
             yield from _read_url(plain)
         elif _REQUIREMENT.fullmatch(plain.rstrip(".;")):

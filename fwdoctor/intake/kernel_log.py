@@ -31,10 +31,12 @@ _OPEN = re.compile(
     rf"Open Kernel Module[^\n\d]{{0,40}}?(?:x86_64)?[^\n\d]{{0,20}}{_NUMBER}"
 )
 _MODINFO = re.compile(
-    rf"nvidia(?:-current)?\.ko[^\n]{{0,20}}\n(?:[^\n]{{0,80}}\n){{0,3}}?version:[ \t]{{1,12}}{_NUMBER}"
+    rf"nvidia(?:-current)?\.ko[^\n]{{0,20}}\n"
+    rf"(?:[^\n]{{0,80}}\n){{0,3}}?version:[ \t]{{1,12}}{_NUMBER}"
 )
 _DPKG = re.compile(
-    rf"^[ \t]*ii[ \t]+nvidia-(?:driver|dkms|kernel-common|utils)-\d{{3}}(?:-server|-open)*"
+    rf"^[ \t]*ii[ \t]+nvidia-(?:driver|dkms|kernel-common|utils)-\d{{3}}(?:-server"
+    rf"|-open)*"
     rf"[ \t]+{_NUMBER}",
     re.MULTILINE,
 )

@@ -4,7 +4,7 @@
     PyTorch version                : 2.6.0  vLLM's
     * **Python version**: `3.8`             issue forms, edited by hand
     - GPU model and memory: Tesla T4        the bullet form of TensorFlow
-    ### CUDA/cuDNN version\\n\\n11.2 / 8.1   issue forms of today
+    ### CUDA/cuDNN version, 11.2 below it   issue forms of today
     PyTorch version 1.5.0                   without a colon
 
 A table of labels belongs to each parser; how they are laid out is known only here.
@@ -47,8 +47,14 @@ _NO_VALUES = frozenset(
 # Headings and bullets before a label, marks around it.
 _OPENING = r"^[ \t]{0,12}(?:[-*+\u2022\u25cf]|\#{1,6}|\d{1,2}[.)])?[ \t]{0,4}[*_`]{0,3}"
 # An explanation between label and colon: «(e.g., Linux Ubuntu 16.04)».
-_ASIDE = r"(?:[ \t]{0,3}\((?:e\.?g|i\.?e|use|source|conda|if|for|or|please|required|optional|output|like)[^)\n]{0,120}\))?"
-_CLOSING = rf"[*_`]{{0,3}}{_ASIDE}[ \t]{{0,60}}(?P<colon>[:=]{{1,2}}[*_`]{{0,3}}|[*_`]{{0,3}}[:=])?"
+_ASIDE = (
+    r"(?:[ \t]{0,3}\((?:e\.?g|i\.?e|use|source|conda|if|for|or|please|required|optional"
+    r"|output|like)[^)\n]{0,120}\))?"
+)
+_CLOSING = (
+    rf"[*_`]{{0,3}}{_ASIDE}[ \t]{{0,60}}"
+    r"(?P<colon>[:=]{1,2}[*_`]{0,3}|[*_`]{0,3}[:=])?"
+)
 _HEADING = re.compile(r"^[ \t]{0,3}(?:#{1,6}[ \t]|\*\*[^*\n]{1,80}\*\*[ \t]{0,3}:?$)")
 _SEPARATORS = re.compile(r"[ \t_-]+")
 _MARKS = "`*_ \t\"'"
@@ -80,7 +86,8 @@ class LabelTable:
         self._starts = frozenset(label[:2] for label in known)
         self._labels = {_SEPARATORS.sub(" ", label): label for label in known}
         self._pattern = re.compile(
-            rf"{_OPENING}(?P<label>{words})(?![A-Za-z0-9_]){_CLOSING}[ \t]*(?P<value>[^\n]*)",
+            rf"{_OPENING}(?P<label>{words})(?![A-Za-z0-9_]){_CLOSING}[ \t]*"
+            rf"(?P<value>[^\n]*)",
             re.IGNORECASE | re.MULTILINE,
         )
 

@@ -121,7 +121,7 @@ _DIGITS = re.compile(r"\d+")
 
 
 def _add_cudnn(found: Collector, message: str, captures: Mapping[str, str]) -> None:
-    """ "(8, 7, 0)", "8.1.0" and 8904 are ways to write the same kind of version."""
+    """Both cuDNN versions, written as "(8, 7, 0)", "8.1.0" or 8904."""
     framework = "torch" if message.startswith("torch") else "tensorflow"
     built, loaded = captures.get("cudnn.built"), captures.get("cudnn.loaded")
     if built and not message.startswith("jax"):

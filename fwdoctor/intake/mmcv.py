@@ -38,6 +38,7 @@ _RUNTIME = re.compile(r"CUDA Runtime (\d{1,2}\.\d{1,2})")
 _CUDNN = re.compile(r"CuDNN (\d(?:\.\d{1,2}){0,2})")
 _FLAGS = re.compile(r"NVCC architecture flags:[ \t]{0,4}(?P<flags>[^\n]{1,1500})")
 _TARGET = re.compile(r"code=((?:sm|compute)_\d{2,3}[af]?)")
+_NOTHING = ("", "none", "not found", "n/a")
 _INDEX = re.compile(r"\d{1,2}")
 _DECORATION = re.compile(r"[ \t]*(?:\(arch=[\d.,]{1,20}\)|@.*)")
 
@@ -51,7 +52,7 @@ def parse(text: str) -> Facts | None:
         label, value = match["label"], _DECORATION.sub("", match["value"]).strip()
         if label.startswith("GPU ") and label[4].isdigit():
             _add_gpus(found, label, value)
-        elif label in _READERS and value.lower() not in ("none", "not found", "n/a"):
+        elif label in _READERS and value.lower() not in _NOTHING:
             _READERS[label](found, value, match.start("value"))
     _read_build(found, text)
     return found.facts()
@@ -78,7 +79,9 @@ def _add_gpus(found: Collector, label: str, value: str) -> None:
 
 
 def _flag(found: Collector, value: str, offset: int) -> None:
-    flag = {"true": "true", "false": "false"}.get(value.split()[0].lower().strip(","))
+    flag = {"true": "true", "false": "false"}.get(
+        value.split(maxsplit=1)[0].lower().strip(",")
+    )
     found.add("torch_gpu", flag, offset)
 
 

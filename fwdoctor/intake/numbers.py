@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from fwdoctor.intake.facts import FactName
 
 _EDGE = r"(?<![\w.])"
-# 2.0.1+cu117, 1.12.0a0+2c916ef.nv22.3, 2.5.0.dev20210106, 1.0.1.post2, v2.11.0-rc2-15-g…
+# 2.0.1+cu117, 1.12.0a0+2c916ef.nv22.3, 2.5.0.dev20210106, 1.0.1.post2
 _FRAMEWORK = re.compile(
     r"(?<![\w.+])v?(\d{1,2}\.\d{1,3}(?:\.\d{1,3})?"
     r"(?:\.?(?:a|b|rc)\d{1,3})?(?:\.post\d{1,2})?(?:\.?dev\d{0,10})?"
@@ -23,7 +23,8 @@ _BRANCH = re.compile(
     r"(?<![\w.+-])(\d{3})(?:\.x+)?(?:-(?:open|server))?(?![\w.+-])", re.ASCII
 )
 _CUDA_NAMED = re.compile(
-    r"cuda(?: toolkit| runtime| version)?[ :=_-]{0,3}v?(\d{1,2}(?:\.\d{1,2}){0,2})(?!\d)",
+    r"cuda(?: toolkit| runtime| version)?[ :=_-]{0,3}v?(\d{1,2}(?:\.\d{1,2}){0,2})"
+    r"(?!\d)",
     re.IGNORECASE,
 )
 _CUDNN_NAMED = re.compile(
@@ -37,7 +38,7 @@ _NUMBER = re.compile(_EDGE + r"v?(\d{1,2}(?:\.\d{1,4}){0,3})(?!\d)")
 
 
 def find_framework_version(text: str) -> str | None:
-    """A version of torch or TensorFlow, with its label: the last of "v2.11.0-rc2-15-g… 2.11.0"."""
+    """A version of torch or TensorFlow with its label; the last after a git tag."""
     found = _FRAMEWORK.findall(text[:200])
     if not found:
         return None

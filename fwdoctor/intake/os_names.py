@@ -21,7 +21,8 @@ DISTRIBUTION_PATTERN: Final = (
     r"|debian(?: gnu/linux)?|centos(?: linux| stream)?(?: release)?"
     r"|red ?hat(?: enterprise linux)?(?: server)?|rhel|rocky(?: linux)?|alma ?linux"
     r"|fedora(?: linux)?|amazon linux|scientific linux|oracle linux(?: server)?"
-    r"|arch(?: ?linux|(?= based))|manjaro(?: linux)?|endeavouros|cachyos|garuda(?: linux)?"
+    r"|arch(?: ?linux|(?= based))|manjaro(?: linux)?|endeavouros|cachyos|garuda"
+    r"(?: linux)?"
     r"|opensuse(?:[ -](?:leap|tumbleweed))?|suse(?: linux enterprise(?: server)?)?|sles"
     r"|pop!?[_ ]?os|linux ?mint|elementary os|zorin os|kali(?: linux)?|deepin"
     r"|nixos|gentoo|void linux|alpine(?: linux)?|raspbian|clear linux|slackware"
@@ -148,7 +149,7 @@ def _add_machine(facts: dict[FactName, str], text: str) -> None:
 
 
 def _add_kernel(facts: dict[FactName, str], text: str) -> None:
-    """ "Linux-5.8.0-50-generic-x86_64-with-glibc2.31": the release in its middle."""
+    """The release in the middle of "Linux-5.8.0-50-generic-x86_64-with-glibc2.31"."""
     found = _KERNEL.search(text)
     if not found:
         return

@@ -30,7 +30,8 @@ _TABLE = re.compile(rf"(?P<name>{_NAME})[ \t]+\(?(?P<version>{_VERSION})\)?(?=[ 
 # pytorch  1.9.0  py3.8_cuda11.1_cudnn8.0.5_0  pytorch
 _CONDA = re.compile(
     rf"(?P<name>{_NAME})[ \t]+(?P<version>{_VERSION})"
-    r"(?:[ \t]+(?P<build>[A-Za-z0-9][\w.+-]{0,80}))?(?:[ \t]+(?P<channel>[\w./:-]{1,80}))?"
+    r"(?:[ \t]+(?P<build>[A-Za-z0-9][\w.+-]{0,80}))?(?:[ \t]+"
+    r"(?P<channel>[\w./:-]{1,80}))?"
 )
 # - pytorch=1.9.0=py3.8_cpu_0, cudatoolkit=10.0.130=0
 _EXPORT = re.compile(
@@ -121,7 +122,7 @@ def _conda(name: str, version: str, build: str | None, channel: str | None) -> P
     if build in _CHANNELS and channel is None:
         build, channel = None, build
     plain = (channel or "").rsplit("/", 1)[-1]
-    is_pip = plain in ("pypi", "<pip>") or build == "<pip>" or build == "pypi_0"
+    is_pip = plain in ("pypi", "<pip>") or build in ("<pip>", "pypi_0")
     return Package(
         name=normalise_name(name),
         version=version,

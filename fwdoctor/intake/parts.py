@@ -23,7 +23,8 @@ Role = Literal["text", "working", "failing", "host", "container"]
 MOST_PARTS: Final = 12
 # The text before the first border belongs to every part.
 _COMMENT = re.compile(
-    r"^[ \t]{0,4}(?:@?[\w-]{1,39} (?:commented|replied|wrote)(?: (?:on|at|\d|a|an|last)\b[^\n]{0,60})?:?"
+    r"^[ \t]{0,4}(?:@?[\w-]{1,39} (?:commented|replied|wrote)(?: (?:on|at|\d|a|an"
+    r"|last)\b[^\n]{0,60})?:?"
     r"|On [^\n]{8,80} wrote:)[ \t]*$",
     re.MULTILINE,
 )
@@ -34,12 +35,15 @@ _PLACE = (
     r"(?P<failing>(?:not|non)[ -]?working|fail(?:ing|s|ed)|broken|bad|problem(?:atic)?)"
     r"|(?P<working>working|works|good|healthy|fine)"
     r"|(?P<host>host|outside(?: of)?(?: the)?(?: docker| container)?|bare ?metal)"
-    r"|(?P<container>(?:docker )?container|inside(?: of)?(?: the)?(?: docker| container)?"
+    r"|(?P<container>(?:docker )?container|inside(?: of)?(?: the)?(?: docker"
+    r"| container)?"
     r"|docker|wsl2?)"
 )
 _HEADING = re.compile(
-    r"^[ \t]{0,3}(?P<marks>[#*=_>-]{0,6})[ \t]{0,2}(?:(?:on|in|from|for|with)[ ])?(?:the |my |a )?"
-    rf"(?:{_PLACE})(?: (?:environment|env|machine|system|setup|side|computer|pc|server|os"
+    r"^[ \t]{0,3}(?P<marks>[#*=_>-]{0,6})[ \t]{0,2}(?:(?:on|in|from|for|with)[ ])?"
+    r"(?:the |my |a )?"
+    rf"(?:{_PLACE})(?: (?:environment|env|machine|system|setup|side|computer|pc|server"
+    rf"|os"
     r"|case|config(?:uration)?|output|version|host|container|one))?[ \t]{0,2}"
     r"(?:\([^)\n]{0,40}\))?[#*=_-]{0,6}[ \t]{0,2}(?P<colon>:?)[*_]{0,3}[ \t]*$",
     re.MULTILINE | re.IGNORECASE,

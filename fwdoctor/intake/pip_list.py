@@ -64,7 +64,7 @@ def _read_lists(found: Collector, text: str) -> None:
         found.add_packages(_table(text, match.end(), is_strict=False))
     for match in list(_COMMAND.finditer(text))[:20]:
         tool = match["tool"]
-        found.add("manager", "uv" if tool == "uv pip" else tool.rstrip("3.0123456789"))
+        found.add("manager", "uv" if tool == "uv pip" else tool.rstrip("0123456789."))
         found.add_packages(_table(text, match.end(), is_strict=True))
 
 

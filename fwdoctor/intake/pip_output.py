@@ -28,7 +28,9 @@ _OFFERED = re.compile(
     r"\(from versions:[ \t]{0,4}(?P<versions>[^)]{0,6000})\)?"
 )
 _VERSION = re.compile(r"\d[\w.+!]{0,40}")
-_INSTALLED = re.compile(r"^[ \t]*Successfully installed (?P<names>[^\n]{1,6000})", re.M)
+_INSTALLED = re.compile(
+    r"^[ \t]*Successfully installed (?P<names>[^\n]{1,6000})", re.MULTILINE
+)
 _NAME_VERSION = re.compile(
     r"(?P<name>[A-Za-z][\w.-]{0,60}?)-(?P<version>\d[\w.+!]{0,40})"
 )

@@ -1,7 +1,7 @@
 """Answers of a Python prompt, or of `python -c`, about frameworks and GPU.
 
->>> torch.__version__                 $ python -c "import torch; print(torch.version.cuda)"
-'1.9.0+cu111'                         11.1
+>>> torch.__version__        $ python -c "import torch; print(torch.version.cuda)"
+'1.9.0+cu111'                11.1
 >>> torch.cuda.get_device_capability()
 (8, 6)
 """

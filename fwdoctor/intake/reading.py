@@ -138,9 +138,11 @@ def _parse(part: Part, matches: tuple[MessageMatch, ...]) -> tuple[Facts, ...]:
     last = part.line + part.text.count("\n")
     own = [match for match in matches if part.line <= match.line <= last]
     found: list[Facts | None] = [message_facts.read_messages(own)]
-    for parser in _PARSERS:
-        if parser is not message_facts:
-            found.append(part_facts(parser.parse(part.text), part))
+    found.extend(
+        part_facts(parser.parse(part.text), part)
+        for parser in _PARSERS
+        if parser is not message_facts
+    )
     return tuple(facts for facts in found if facts is not None)
 
 

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 
 SOURCE = "Slurm"
 _SIGN = re.compile(
-    r"\bSLURM_[A-Z_]{2,30}|\bslurmstepd\b|#SBATCH\b|\b(?:srun|sbatch|salloc)\b(?= -| \S)"
+    r"\bSLURM_[A-Z_]{2,30}|\bslurmstepd\b|#SBATCH\b|\b(?:srun|sbatch|salloc)\b(?= -"
+    r"| \S)"
     r"|\bslurm (?:job|cluster|node)\b|\b(?:with|on|via|under|using) slurm\b",
     re.IGNORECASE,
 )
 _GRES = re.compile(
-    r"--(?:gres=gpu|gpus(?:-per-(?:node|task))?)[=: ](?:[A-Za-z][\w.-]{0,30}[:=])?(\d{1,3})"
+    r"--(?:gres=gpu|gpus(?:-per-(?:node|task))?)[=: ](?:[A-Za-z][\w.-]{0,30}[:=])?"
+    r"(\d{1,3})"
     r"|--gres=(gpu)(?![:\w])"
 )
 _JOB = re.compile(r"SLURM_(?:JOB|STEP)_GPUS=([\d,-]{1,60})")

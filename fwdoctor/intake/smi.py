@@ -46,7 +46,8 @@ _OWN_WORDS = (
 _NO_DEVICES = re.compile(r"^No devices (?:were )?found\.?[ \t]*$", re.MULTILINE)
 _CSV_HEADER = re.compile(
     r"^[ \t]*(?=[^\n]{0,400}\b(?:driver_version|name|compute_cap|memory\.total)\b)"
-    r"[a-z_.]{2,40}(?: ?\[[\w%]{1,8}\])?(?:, ?[a-z_.]{2,40}(?: ?\[[\w%]{1,8}\])?)+[ \t]*$",
+    r"[a-z_.]{2,40}(?: ?\[[\w%]{1,8}\])?(?:, ?[a-z_.]{2,40}"
+    r"(?: ?\[[\w%]{1,8}\])?)+[ \t]*$",
     re.MULTILINE,
 )
 

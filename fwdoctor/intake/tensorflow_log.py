@@ -1,7 +1,7 @@
 """What TensorFlow's own log lines tell, from 1.x to today.
 
     Created TensorFlow device (/job:…/device:GPU:0 with 7007 MB memory) -> physical GPU
-        (device: 0, name: GeForce RTX 3070, pci bus id: 0000:01:00.0, compute capability: 8.6)
+        (device: 0, name: GeForce RTX 3070, …, compute capability: 8.6)
     libcuda reported version is: 450.142.0
     kernel version 384.90.0 does not match DSO version 384.111.0
     failed call to cuInit: CUDA_ERROR_NO_DEVICE: no CUDA-capable device is detected
@@ -50,7 +50,8 @@ _CUINIT = re.compile(
     r"|(CUDA_ERROR_\w{3,40})|(UNKNOWN ERROR|INTERNAL))"
 )
 _CUDNN = re.compile(
-    r"Loaded runtime CuDNN library: (\d[\d.]{0,10}?\d?)(?: \([^)\n]{0,60}\))? but source was"
+    r"Loaded runtime CuDNN library: (\d[\d.]{0,10}?\d?)"
+    r"(?: \([^)\n]{0,60}\))? but source was"
     r" compiled with:? (\d[\d.]{0,10}\d)"
 )
 # Names with the minor version in them: since CUDA 11 there is none to be read there.
@@ -68,7 +69,8 @@ _TOO_NEW = re.compile(
     r"CUDA kernel binaries compatible with compute capability (\d{1,2}\.\d)"
 )
 _VERSION = re.compile(
-    r"(?<![\w.])v\d\.\d{1,2}\.\d-(?:rc\d-)?\d{1,6}-g[0-9a-f]{7,12}[ ,'\"]{1,4}(\d\.\d{1,2}\.\d[\w.]{0,8})"
+    r"(?<![\w.])v\d\.\d{1,2}\.\d-(?:rc\d-)?\d{1,6}-g[0-9a-f]{7,12}[ ,'\"]{1,4}"
+    r"(\d\.\d{1,2}\.\d[\w.]{0,8})"
 )
 _NODE = re.compile(r"no NVIDIA GPU device is present: (/dev/nvidia\d) does not exist")
 _SIGNS = (

@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 
 SOURCE = "toolkit"
 _NVCC = re.compile(
-    r"Cuda compilation tools,? release (\d{1,2}\.\d{1,2})(?:,? V(\d{1,2}(?:\.\d{1,4}){2}))?"
+    r"Cuda compilation tools,? release (\d{1,2}\.\d{1,2})(?:,? V(\d{1,2}"
+    r"(?:\.\d{1,4}){2}))?"
 )
 _VERSION_FILE = re.compile(
     r"^[ \t]*CUDA Version (\d{1,2}\.\d{1,2}\.\d{1,4})[ \t]*$", re.MULTILINE
 )
 _JSON = re.compile(
-    r"\"cuda\"[ ]?:[ ]?\{\s{0,8}\"name\"[^}]{0,80}\"version\"[ ]?:[ ]?\"(\d{1,2}\.[\d.]{1,8})\""
+    r"\"cuda\"[ ]?:[ ]?\{\s{0,8}\"name\"[^}]{0,80}\"version\"[ ]?:[ ]?\""
+    r"(\d{1,2}\.[\d.]{1,8})\""
 )
 _MACRO = re.compile(r"#define[ \t]+CUDNN_(MAJOR|MINOR|PATCHLEVEL)[ \t]+(\d{1,2})\b")
 _LINK = re.compile(

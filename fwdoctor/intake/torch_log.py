@@ -42,13 +42,14 @@ _CODE = re.compile(
     re.IGNORECASE,
 )
 _CUDNN = re.compile(
-    r"compiled {1,2}against \((\d{1,2}), (\d{1,2}), (\d{1,2})\) but found runtime version"
+    r"compiled {1,2}against \((\d{1,2}), (\d{1,2}), "
+    r"(\d{1,2})\) but found runtime version"
     r" \((\d{1,2}), (\d{1,2}), (\d{1,2})\)"
 )
 _CPU_BUILD = "Torch not compiled with CUDA enabled"
 _DETECTED = re.compile(
-    r"detected CUDA version \((\d{1,2}\.\d{1,2})\) mismatches the version that was used to"
-    r" compile\s{1,4}PyTorch \((\d{1,2}\.\d{1,2})\)"
+    r"detected CUDA version \((\d{1,2}\.\d{1,2})\) mismatches the version that was used"
+    r" to compile\s{1,4}PyTorch \((\d{1,2}\.\d{1,2})\)"
 )
 _SIGNS = (
     "CUDA capability",

@@ -1,6 +1,6 @@
 """Environment variables as shells, Dockerfiles and Python set them, or print them.
 
-export CUDA_VISIBLE_DEVICES=1      set TF_CPP_MIN_LOG_LEVEL=3     ENV CUDA_HOME=/opt/cuda
+export CUDA_VISIBLE_DEVICES=1    set TF_CPP_MIN_LOG_LEVEL=3    ENV CUDA_HOME=/opt/cuda
 $env:CUDA_VISIBLE_DEVICES = "0"    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 """
 
@@ -20,7 +20,8 @@ SOURCE = "variables"
 _MOST = 200
 _NAME = r"(?P<name>[A-Z][A-Z0-9_]{3,40})"
 _SET = re.compile(
-    r"^[ \t]*(?:[$#>%!][ \t]*)?(?P<word>(?:export|set|setx|ENV|declare -x)[ \t]+|\$env:)?"
+    r"^[ \t]*(?:[$#>%!][ \t]*)?(?P<word>(?:export|set|setx|ENV|declare -x)[ \t]+"
+    r"|\$env:)?"
     rf"{_NAME}[ \t]?=[ \t]?(?P<value>[^\n]{{0,2000}})$",
     re.MULTILINE,
 )

@@ -57,3 +57,7 @@ def test_dict() -> None:
     assert values["nvcc"] == "11.3.58"
     assert values["torch_gpu"] == "true"
     assert {p.name for p in facts.packages} == {"torchvision", "mmcv"}
+
+
+def test_a_value_that_is_only_a_path_says_nothing() -> None:
+    assert parse("sys.platform  @x\nGPU available  @/opt\nPyTorch  @/opt\n") is None
