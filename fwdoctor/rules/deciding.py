@@ -379,6 +379,8 @@ _DECIDERS: dict[str, Decider] = {
     "tf-legacy-import-cudart": decide_foreign_library,
     "xformers-built-for": decide_build_of_companion,
     "pip-no-version-list": decide_pip_list,
+    "pip-no-version-bare": decide_pip_list,
+    "pip-no-matching": decide_pip_list,
     "pip-no-version-none": decide_pip_none,
     "ort-provider-not-available": decide_shared_folder,
     "ort-available-cpu-only": decide_shared_folder,

@@ -85,7 +85,7 @@ def decide_pip_list(told: Told, heard: Heard) -> Reading | None:
         return Reading("wrong-index-or-pin", f"{wanted} was never published")
     python = python_of(heard.snapshot) or _python_of_list(offered, wanted, heard)
     if release is None:
-        return _unpinned(wanted, python)
+        return _unpinned(wanted, python) if offered else None
     if python is not None and release.python and python not in release.python:
         return Reading("python-unsupported", _wheels_of(wanted, release, python))
     if wanted.label is not None:

@@ -308,6 +308,11 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
         {},
         "python-unsupported",
     ),
+    "pip, no list, a Python without wheels": (
+        "ERROR: No matching distribution found for torch==2.3.0",
+        {**LINUX, "environments": _env(python_version="3.13.1")},
+        "python-unsupported",
+    ),
     "pip, no such release": (
         (
             "ERROR: Could not find a version that satisfies the requirement"
