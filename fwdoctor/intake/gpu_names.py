@@ -1,4 +1,4 @@
-"""GPUs as people and programs name them in free text, and what the matrices say of them.
+"""GPUs as people and programs name them, and what the matrices say of them.
 
 "8x A100", "GTX 1050 Ti 4GB", "NVIDIA GeForce RTX 3060 Laptop GPU", "Tesla K80",
 "NVIDIA GB10 (DGX Spark)", "Jetson AGX Orin", "AMD Radeon RX 6800", "Intel UHD 630"
@@ -23,7 +23,8 @@ GIBIBYTE: Final = 1024**3
 MOST_GPUS: Final = 64
 _TEXT_LIMIT: Final = 40_000
 _SUFFIX = (
-    r"(?:[ -]?(?:ti|super|(?:with )?max[- ]?q|mobile|laptop(?: gpu)?|design|ada|generation"
+    r"(?:[ -]?(?:ti|super|(?:with )?max[- ]?q|mobile|laptop(?: gpu)?|design|ada"
+    r"|generation|sff|embedded(?: gpu)?|a(?= laptop)"
     r"|blackwell|edition|workstation|server|boost|xp|black|founders|notebook"
     r"|pcie?|sxm\d?|nvl|hbm\d?e?|dgxs|\d{1,3} ?gi?b)(?![A-Za-z0-9])){0,6}"
 )
@@ -36,28 +37,37 @@ _NVIDIA = re.compile(
     r"(?:geforce[ -]*)?(?:rtx|gtx|gts|gt|mx)[ -]?\d{3,4}(?:mx?|d|s|ti)?(?![0-9])"
     r"|geforce[ -]\d{3,4}(?:mx?|a)?(?![0-9A-Za-z])"
     # workstations: RTX A6000, RTX 6000 Ada, RTX PRO 6000 Blackwell, Quadro M2000M
-    r"|(?:quadro[ -]*)?rtx[ -]?(?:pro )?a?\d{4}(?![0-9])"
+    r"|(?:quadro[ -]*)?rtx[ -]?(?:pro )?a?\d{3,4}[a-z]{0,2}(?![0-9A-Za-z])"
+    r"|(?:a2000|a4000|a4500|a5000|a5500|a6000)(?![0-9A-Za-z])"
     r"|quadro[ -][a-z]{0,3} ?\d{2,4}[a-z]{0,2}|nvs[ -]\d{3,4}m?"
-    r"|(?:gtx )?titan[ -]?(?:rtx|xp|x|v|z|black)?(?: \(pascal\))?(?![A-Za-z])"
+    r"|(?:gtx )?titan[ -]?(?:rtx|xp|x|v|z|black)?(?: \(?(?:maxwell|pascal)\)?)?"
+    r"(?![A-Za-z])"
     # data centres
     r"|(?:tesla|grid)[ -][a-z]{1,2}\d{1,4}[a-z]{0,2}(?:-\d{1,2}[a-z])?"
     r"|(?:k10|k20[cmx]?|k40[cmt]?|k80|p100|p40|p4|v100s?|t4g?|a100x?|a10g?|a16|a30x?|a40"
-    r"|a800|h100|h200|h800|h20|gh200|b100|b200|b300|gb200|gb300|gb10|l4|l40[sg]?|l20)"
-    r"(?![A-Za-z0-9_.=])"
+    r"|a800|ax800|a10m|h100|h200|h800|h20|gh200|b100|b200|b300|gb200|gb300|gb10|l4"
+    r"|l40[sg]?|l20|l2|p10[246]-\d{3})(?![A-Za-z0-9_=]|\.\d)"
     # embedded and other
-    r"|jetson[ -](?:(?:agx|xavier|orin|nano|tx1|tx2i?|thor|tk1|nx|super|t\d{3,4})[ ]?){1,4}"
-    r"|dgx[ -](?:spark|a100|h100|1|2)|drive[ -](?:px|agx)[ ]?\w{0,8}|cmp \d{2,3}hx"
+    r"|jetson[ -](?:(?:agx|xavier|orin|nano|tx1|tx2i?|thor|tk1|nx|super"
+    r"|t\d{3,4})[ ]?){1,4}"
+    r"|dgx[ -](?:spark|a100|h100|1|2)|drive[ -](?:px|agx)[ ]?\w{0,8}"
+    r"|cmp \d{2,3}(?:hx|-\d{3})|tegra x[12](?![0-9A-Za-z])"
     r")"
     + _SUFFIX
     # named by its maker only: NVIDIA T600, NVIDIA A2, NVIDIA RTX 500 Ada …
-    + r"|nvidia[ -](?:t\d{3,4}|a2|a[1-5]\d00|rtx[ -]\d{3})(?![0-9A-Za-z])"
-    + _SUFFIX
-    + r")(?![A-Za-z0-9_])",
+    + r"|nvidia[ -](?:t\d{3,4}e?|a2|thor|(?:agx )?(?:orin|xavier)(?: n(?:x|ano))?"
+    r"|a[1-5]\d00|rtx[ -]\d{3})(?![0-9A-Za-z])" + _SUFFIX + r")(?![A-Za-z0-9_])",
+    re.IGNORECASE,
+)
+_NUMBER_ALONE = re.compile(
+    r"(?<![\w.])(?:(?P<count>\d{1,2}) ?x ?)?(?P<name>(?:[2-5]0[5-9]0|1[06][3-8]0"
+    r"|t\d{3,4})(?: ?ti)?(?: ?super)?)(?![\w.]|[ ]?(?:mb|mib|gb|gib))",
     re.IGNORECASE,
 )
 # The chips that are easily met as other words count only after a word of NVIDIA's.
 _AMBIGUOUS = re.compile(
-    r"(?:gt|mx)[ -]?\d{3,4}|(?:[ltp]4|t4g|l20|h20|a2|a10|a16|a30|a40|titan)$",
+    r"gt[ -]?(?!10[13]0)\d{4}"
+    r"|(?:[ltp]4|t4g|l2|l20|h20|a2|a10|a16|a30|a40|a2000|titan)$",
     re.IGNORECASE,
 )
 _GPU_WORD = re.compile(
@@ -68,7 +78,8 @@ _AMD = re.compile(
     r"\bradeon\b|\bamd (?:gpu|graphics|instinct|rx|vega|navi)"
     r"|(?<![A-Za-z])RX ?(?:[4567]\d0|Vega|[5679][0-9]\d0)(?!\d)"
     r"|\binstinct\b|(?<![A-Za-z0-9])MI ?(?:25|50|60|100|210|250X?|300[XA]?|325X)(?!\d)"
-    r"|\bgfx(?:8|9|10|11|12)\d{1,2}\b|\bvega ?(?:56|64|[678])\b|\bAMD\b[^.\n]{0,20}\bGPU",
+    r"|\bgfx(?:8|9|10|11|12)\d{1,2}\b|\bvega ?(?:56|64|[678])\b"
+    r"|\bAMD\b[^.\n]{0,20}\bGPU",
     re.IGNORECASE,
 )
 _INTEL = re.compile(
@@ -78,7 +89,8 @@ _INTEL = re.compile(
 )
 _APPLE = re.compile(
     r"\bapple (?:silicon|M[1-5])\b|(?<![A-Za-z0-9.])M[1-5](?: (?:pro|max|ultra))?"
-    r"(?= (?:mac|chip|macbook|pro|max|ultra)|[^\w]{0,3}mac)|\bmac[a-z ]{0,12} \(?M[1-5]\b"
+    r"(?= (?:mac|chip|macbook|pro|max|ultra)|[^\w]{0,3}mac)"
+    r"|\bmac[a-z ]{0,12} \(?M[1-5]\b"
     r"|\bmps\b (?:device|backend)",
     re.IGNORECASE,
 )
@@ -102,7 +114,7 @@ def find_gpus(text: str, *, is_field: bool = False) -> tuple[Gpu, ...]:
     """
     text = text[:_TEXT_LIMIT]
     found: dict[str, int] = {}
-    for match in _NVIDIA.finditer(text):
+    for match in _iter_names(text, is_field=is_field):
         name = _SPACES.sub(" ", match["name"]).strip(" -")
         if not is_field and _AMBIGUOUS.match(name) and not _is_about_gpus(text, match):
             continue
@@ -119,13 +131,19 @@ def find_gpus(text: str, *, is_field: bool = False) -> tuple[Gpu, ...]:
     return _with_capability(gpus, text) if is_field else tuple(gpus)
 
 
+def _iter_names(text: str, *, is_field: bool) -> Iterator[re.Match[str]]:
+    """Names of models; in a field a bare number («2080 Ti») is one."""
+    matches = list(_NVIDIA.finditer(text))
+    return iter(matches or list(_NUMBER_ALONE.finditer(text)) if is_field else matches)
+
+
 def _is_about_gpus(text: str, match: re.Match[str]) -> bool:
     around = text[max(0, match.start() - 40) : match.end() + 30]
     return _GPU_WORD.search(around) is not None
 
 
 def _is_aside(text: str, match: re.Match[str], found: dict[str, int]) -> bool:
-    """ "NVIDIA GB10 (DGX Spark)" is one GPU with two names."""
+    """Whether it is a second name: "NVIDIA GB10 (DGX Spark)" is one GPU."""
     return bool(found) and text[: match.start()].endswith("(")
 
 
@@ -179,7 +197,7 @@ def find_vendors(text: str) -> tuple[Vendor, ...]:
 
 
 def find_count(text: str) -> int | None:
-    """ "4 GPUs" names a number of GPUs and no model."""
+    """The number of GPUs where no model is named: "4 GPUs"."""
     found = _COUNT_ONLY.search(text[:_TEXT_LIMIT])
     return int(found[1]) if found else None
 
@@ -208,6 +226,9 @@ _DECORATION = re.compile(
 )
 
 
+_SHORT_SUPER = re.compile(r"(?:[GR]TX[ -]?)?\d{4}s", re.IGNORECASE)
+
+
 def _shorter_names(name: str) -> Iterator[str]:
     """The name, then with less and less said of its form and memory."""
     yield name
@@ -216,6 +237,11 @@ def _shorter_names(name: str) -> Iterator[str]:
         yield plain
     words = plain.split()
     yield from (" ".join(words[:kept]) for kept in range(len(words) - 1, 1, -1))
+    if words and words[0][:1].isdigit():
+        yield from (f"{family} {plain}" for family in ("RTX", "GTX"))
+    if words and _SHORT_SUPER.fullmatch(words[-1]):
+        yield f"{plain[:-1]} SUPER"
+        yield plain[:-1]
     if words and words[0].upper() == "GTX":  # "GTX 4090" is a common slip
         yield " ".join(["RTX", *words[1:2]])
     if words and words[0].upper() == "GRID":

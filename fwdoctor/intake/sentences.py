@@ -31,7 +31,8 @@ _TAIL: Final = 16_000
 _LINE_LIMIT: Final = 600
 # What machines print, and what people type to them.
 _MACHINE_LINE = re.compile(
-    r"[ \t]{0,40}(?:[$>|+#\[({]|\.\.\.|File \"|Traceback|\d{4}-\d\d-\d\d|[IWEF]\d{4} |\w+ = "
+    r"[ \t]{0,40}(?:[$>|+#\[({]|\.\.\.|File \"|Traceback|\d{4}-\d\d-\d\d|[IWEF]\d{4} "
+    r"|\w+ = "
     r"|RUN |FROM |ENV |export |https?://|/|nvidia-|libc?\w+\.so"
     r"|Downloading|Collecting|Using cached|Requirement already|Successfully"
     r"|(?:sudo |python[\d.]* -m )?(?:pip[\d.]*|conda|mamba|uv|docker|apt(?:-get)?"
@@ -121,7 +122,8 @@ _PATTERNS: tuple[tuple[FactName, str, re.Pattern[str]], ...] = (
         "nvcc",
         "c",
         _pattern(
-            rf"(?:nvcc(?: --version| -V)?|cuda (?:runtime|toolkit|compiler)){_IS}{_SHORT}"
+            rf"(?:nvcc(?: --version| -V)?|cuda (?:runtime|toolkit"
+            rf"|compiler)){_IS}{_SHORT}"
         ),
     ),
     ("cuda_name", "cuda", _pattern(rf"cuda(?! ?(?:capability|compute)){_IS}{_SHORT}")),
@@ -141,7 +143,8 @@ _TENSORFLOW_PACKAGE = re.compile(
     r"\b(tf-nightly(?:-gpu)?|nvidia-tensorflow|tensorflow-(?:gpu|cpu|macos|directml))\b"
 )
 _AVAILABLE = re.compile(
-    r"torch\.cuda\.is_available\(\)[`'\") ]{0,4}\s{0,3}(?:(?:is|returns?|returned|gives?"
+    r"torch\.cuda\.is_available\(\)[`'\") ]{0,4}\s{0,3}(?:(?:is|returns?|returned"
+    r"|gives?"
     r"|prints?|=|==|:|->|=>|shows?|outputs?|keeps|still|always|returning)\s{0,3}){0,3}"
     r"[`'\"*(]{0,2}(true|false)",
     re.IGNORECASE,
@@ -175,9 +178,11 @@ _PLACES: Final = (
     *("mariner", "flatcar", "devuan"),
 )
 _PLACE = re.compile(
-    r"(?:^[ \t*-]{0,8}|\b(?:on|under|in|inside|within|using|use|running|run|have|with|via|is)"
+    r"(?:^[ \t*-]{0,8}|\b(?:on|under|in|inside|within|using|use|running|run|have|with"
+    r"|via|is)"
     r"[ :]{1,2})(?:an? |my |the |native |bare |fresh |headless ){0,2}"
-    rf"(?=(?:nvidia )?(?:wsl|windows|win1[01]|mac ?os|mac ?book|mac|os ?x|linux|jetson|jetpack|l4t|{DISTRIBUTION_PATTERN})"
+    rf"(?=(?:nvidia )?(?:wsl|windows|win1[01]|mac ?os|mac ?book|mac|os ?x|linux|jetson"
+    rf"|jetpack|l4t|{DISTRIBUTION_PATTERN})"
     r"(?![a-z]))",
     re.IGNORECASE,
 )
@@ -192,7 +197,8 @@ _CONTAINERS: Final = (
 )
 _CONTAINER = re.compile(
     r"\b(?:in|inside|within|via|using|from|under) (?:an? |the |my |our )?"
-    r"(?:[\w./:-]{1,40} ){0,2}?(docker|podman|singularity|apptainer|kubernetes|k8s|lxc)\b"
+    r"(?:[\w./:-]{1,40} ){0,2}?(docker|podman|singularity|apptainer|kubernetes|k8s"
+    r"|lxc)\b"
     r"|\b(docker|podman|singularity|apptainer|lxc) (?:container|image)\b"
     r"|\b(kubernetes|k8s)\b|\bkubectl\b|\bin a (pod|container)\b",
     re.IGNORECASE,
@@ -204,7 +210,7 @@ _CONTAINER_KINDS = {
     "container": "docker",
 }
 _NOTEBOOK = re.compile(
-    r"\b(?:(?:in|on|using) (?:a |google )?|google )(colab|kaggle)\b", re.I
+    r"\b(?:(?:in|on|using) (?:a |google )?|google )(colab|kaggle)\b", re.IGNORECASE
 )
 _CARDS: Final = (
     *("gpu", "nvidia", "rtx", "gtx", "gts", "gt", "mx", "geforce", "quadro", "nvs"),

@@ -8,6 +8,11 @@ from fwdoctor.intake.gpu_names import find_count, find_gpus, find_vendors, resol
 from fwdoctor.matrices.load import Matrices
 
 MATRICES = Matrices()
+# Names of chips and boards that nobody writes into a field for the GPU alone.
+NOT_FOUND = {
+    *("GK20A", "Xavier", "Xavier NX", "Orin", "Orin (nvgpu)", "Orin Nano", "Orin NX"),
+    *("Grace Hopper", "Thor"),
+}
 GIBIBYTE = 1024**3
 
 
@@ -31,11 +36,29 @@ GIBIBYTE = 1024**3
         ("GRID T4-16Q", "7.5"),
         ("GTX 4090", "8.9"),  # a common slip
         ("Ampere sm_86", "8.6"),
+        ("2080ti", "7.5"),
+        ("3090, 24GB", "8.6"),
+        ("GTX1660S", "7.5"),
+        ("RTX 3090s", "8.6"),
     ],
 )
 def test_a_field_names_one_gpu(text: str, capability: str) -> None:
     gpus = resolve(find_gpus(text, is_field=True), MATRICES)
     assert [str(gpu.compute_capability) for gpu in gpus] == [capability]
+
+
+def test_every_known_name_is_found_in_a_field() -> None:
+    for gpu in MATRICES.gpus():
+        for name in {gpu.name, *gpu.aliases} - NOT_FOUND:
+            found = resolve(find_gpus(name, is_field=True), MATRICES)
+            assert [g.compute_capability for g in found] == [gpu.compute_capability], (
+                name
+            )
+
+
+def test_a_bare_number_is_a_gpu_in_a_field_only() -> None:
+    assert find_gpus("I got 3090 images") == ()
+    assert find_gpus("2048 MB", is_field=True) == ()
 
 
 def test_several_and_their_numbers() -> None:
