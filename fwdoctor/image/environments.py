@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 MAX_ENTRIES = 2_000_000
 _PSEUDO = frozenset({"proc", "sys", "dev", "run"})
+_MARK_ENDS = ("/torch/version.py", "/tensorflow/__init__.py")
 _MARK = re.compile(
     r"(/.*?)?/lib(?:64)?/(?:python[\d.]+t?/(?:site|dist)-packages"
     r"|python3/dist-packages)/(?:torch/version|tensorflow/__init__)\.py"
@@ -23,12 +24,23 @@ _MARK = re.compile(
 
 
 def iter_image_files(source: Source) -> Iterator[tuple[str, int]]:
-    """Path and size of every regular file of the image; links are not followed."""
+    """Path and size of the files that matter here; links are not followed."""
     if isinstance(source, LayeredSource):
-        yield from iter_files(source.tree)
+        for path, size in iter_files(source.tree):
+            if _is_sized(path) or path.endswith(_MARK_ENDS):
+                yield path, size
         return
-    pending = [source.root]
-    count = 0
+    for entry in _iter_entries(source.root):
+        path = entry.path.removeprefix(source.root)
+        if _is_sized(path):
+            yield path, _size(entry)
+        elif path.endswith(_MARK_ENDS):
+            yield path, 0
+
+
+def _iter_entries(root: str) -> Iterator[os.DirEntry[str]]:
+    """Every regular file below a folder, up to a limit."""
+    pending, count = [root], 0
     while pending and count < MAX_ENTRIES:
         folder = pending.pop()
         try:
@@ -38,11 +50,10 @@ def iter_image_files(source: Source) -> Iterator[tuple[str, int]]:
         count += len(entries)
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
-                if folder != source.root or entry.name not in _PSEUDO:
+                if folder != root or entry.name not in _PSEUDO:
                     pending.append(entry.path)
             elif entry.is_file(follow_symlinks=False):
-                path = entry.path.removeprefix(source.root)
-                yield path, _size(entry) if _is_sized(path) else 0
+                yield entry
 
 
 def _is_sized(path: str) -> bool:

@@ -55,6 +55,23 @@ _EXTENSION = re.compile(r".*\.(?:cpython-|abi3|pypy)[^/]*\.so")
 _FRAMEWORK = re.compile(r".*-packages/(?:torch|tensorflow\w*)/.*")
 
 
+# Most files of an image end so; only these few of them are read.
+_COMMON = (".py", ".pyc", ".pyi", ".h", ".hpp", ".cuh", ".html", ".js", ".txt", ".a")
+_READ = frozenset(
+    {
+        *("version.py", "__init__.py", "build_info.py", "patchlevel.h", "version.h"),
+        *("release_version.h", "cuda_config.h", "dso_loader.h", "cuda.h", "cudnn.h"),
+        *("cudnn_version.h", "cudnn_version_v8.h", "cudnn_version_v9.h", "nccl.h"),
+        *("NvInferVersion.h", "environments.txt", "version.txt"),
+    }
+)
+
+
+def is_common(path: str) -> bool:
+    """Whether a look at the end of the path shows that nothing reads the file."""
+    return path.endswith(_COMMON) and path.rpartition("/")[2] not in _READ
+
+
 def is_whole(path: str) -> bool:
     """Whether the whole content is wanted; `path` is without its leading slash."""
     return _WHOLE.fullmatch(path) is not None
@@ -76,7 +93,7 @@ class Keeper:
 
     def keep(self, member: Member, path: str, reader: TarReader) -> Kept | None:
         """What probes read of the current member, or None where they read nothing."""
-        if member.is_sparse or member.size == 0:
+        if member.is_sparse or member.size == 0 or is_common(path):
             return None
         is_executable = bool(member.mode & 0o111)
         if is_whole(path) and member.size <= self._limits.kept_file_bytes:
