@@ -6,6 +6,7 @@ call) is abandoned, never waited for.
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import subprocess
@@ -40,6 +41,17 @@ class ChildResult:
     def is_success(self) -> bool:
         """Whether it ended by itself with status 0."""
         return self.status == "exited" and self.returncode == 0
+
+
+# Children that were started and not yet finished: an interrupt or an error that ends
+# fwdoctor must not leave one hanging in the driver.
+_RUNNING: set[Child] = set()
+
+
+@atexit.register
+def _kill_running() -> None:
+    for child in tuple(_RUNNING):
+        child.kill()
 
 
 class Child:
@@ -78,10 +90,12 @@ class Child:
         finally:
             if not isinstance(given, int):
                 given.close()
+        _RUNNING.add(self)
 
     def finish(self) -> ChildResult:
         """Wait for the end or the deadline; kills the whole group at the deadline."""
         result = self._finish()
+        _RUNNING.discard(self)
         if self.on_finish is not None:
             self.on_finish(result)
         return result
@@ -106,7 +120,8 @@ class Child:
 
     def kill(self) -> None:
         """Kill the child and everything in its process group."""
-        if self._process is None:
+        _RUNNING.discard(self)
+        if self._process is None or self._process.returncode is not None:
             return
         try:
             if os.name == "posix":

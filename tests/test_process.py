@@ -98,3 +98,16 @@ def test_children_run_side_by_side() -> None:
     ]
     assert all(child.finish().is_success for child in children)
     assert time.perf_counter() - begun < 3.5
+
+
+@posix
+def test_an_end_by_error_leaves_no_child_behind() -> None:
+    code = (
+        "import sys; from fwdoctor.process import Child;"
+        "sleep = [sys.executable, '-c', 'import time; time.sleep(600)'];"
+        "c = Child(sleep, timeout_s=99);"
+        "print(c._process.pid, flush=True); raise RuntimeError('before finish')"
+    )
+    result = run_child([sys.executable, "-c", code], timeout_s=30)
+    assert result.returncode == 1
+    assert not _is_running(int(result.stdout))
