@@ -88,24 +88,24 @@ def _pattern(words: str) -> re.Pattern[str]:
     return re.compile(_START + words, re.IGNORECASE)
 
 
-# Fact, letters that its pattern cannot do without, pattern.
-_PATTERNS: tuple[tuple[FactName, str, re.Pattern[str]], ...] = (
+# Fact, words of which its pattern needs one, pattern.
+_PATTERNS: tuple[tuple[FactName, tuple[str, ...], re.Pattern[str]], ...] = (
     (
         "torch_cuda",
-        "torch.version",
+        ("torch.version",),
         _pattern(rf"torch\.version\.cuda{_IS}(?P<value>\d{{1,2}}\.\d{{1,2}})"),
     ),
-    ("torch", "torch", _pattern(rf"(?:py)?torch(?:\.__version__)?{_IS}{_RELEASE}")),
+    ("torch", ("torch",), _pattern(rf"(?:py)?torch(?:\.__version__)?{_IS}{_RELEASE}")),
     (
         "tensorflow",
-        "t",
+        ("tensorflow", "tf"),
         _pattern(
             rf"(?:tensorflow(?:[ -](?:gpu|cpu))?|tf)(?:\.__version__)?{_IS}{_RELEASE}"
         ),
     ),
     (
         "driver",
-        "driver",
+        ("driver",),
         _pattern(
             rf"(?:nvidia[ -]|gpu )?drivers?{_IS}(?:nvidia[ -])?"
             r"(?P<value>\d{3}(?:\.\d{1,3}){0,2})(?![\w]|\.\d)"
@@ -113,28 +113,32 @@ _PATTERNS: tuple[tuple[FactName, str, re.Pattern[str]], ...] = (
     ),
     (
         "driver_cuda",
-        "nvidia-smi",
+        ("nvidia-smi",),
         _pattern(
             rf"nvidia-smi[`'\"]?[^.\n]{{0,24}}? CUDA{_IS}(?P<value>\d{{1,2}}(?:\.\d)?)"
         ),
     ),
     (
         "nvcc",
-        "c",
+        ("nvcc", "cuda "),
         _pattern(
             rf"(?:nvcc(?: --version| -V)?|cuda (?:runtime|toolkit"
             rf"|compiler)){_IS}{_SHORT}"
         ),
     ),
-    ("cuda_name", "cuda", _pattern(rf"cuda(?! ?(?:capability|compute)){_IS}{_SHORT}")),
+    (
+        "cuda_name",
+        ("cuda",),
+        _pattern(rf"cuda(?! ?(?:capability|compute)){_IS}{_SHORT}"),
+    ),
     (
         "cudnn",
-        "cudnn",
+        ("cudnn",),
         _pattern(rf"cudnn{_IS}(?P<value>\d(?:\.\d{{1,2}}){{0,3}})(?![\w]|\.\d)"),
     ),
     (
         "libc_version",
-        "libc",
+        ("libc",),
         _pattern(r"g?libc[ -]?(?:version )?(?P<value>\d\.\d{1,2})(?!\d)"),
     ),
 )
@@ -287,8 +291,10 @@ def _is_own(sentence: str, at: int) -> bool:
 def _read_versions(found: Collector, sentence: str, lower: str, offset: int) -> None:
     if _DIGIT.search(sentence) is None:
         return
-    for name, letters, pattern in _PATTERNS:
-        for match in pattern.finditer(sentence) if letters in lower else ():
+    for name, words, pattern in _PATTERNS:
+        if not any(word in lower for word in words):
+            continue
+        for match in pattern.finditer(sentence):
             if _is_own(sentence, match.start()):
                 found.add(name, match["value"], offset + match.start("value"))
                 break
