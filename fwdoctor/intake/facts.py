@@ -119,6 +119,7 @@ class Collector:
         self.gpus: list[Gpu] = []
         self.vendors: list[Vendor] = []
         self.packages: list[Package] = []
+        self._known: set[Package] = set()
         self.libraries: list[Library] = []
         self.xids: list[XidEvent] = []
         self.commands: list[Command] = []
@@ -146,7 +147,8 @@ class Collector:
     def add_packages(self, packages: Iterable[Package]) -> None:
         """Keep packages; a distribution listed twice in the same words counts once."""
         for package in packages:
-            if package not in self.packages:
+            if package not in self._known:
+                self._known.add(package)
                 self.packages.append(package)
 
     def facts(self) -> Facts | None:

@@ -114,14 +114,15 @@ def _parts(version: str) -> tuple[list[str], str]:
 
 def _distinct(packages: Iterable[Package]) -> tuple[Package, ...]:
     """Packages without those of which another says the same and more."""
-    kept: list[Package] = []
+    kept: dict[str, list[Package]] = {}
     for package in packages:
-        twin = next((p for p in kept if _is_same(p, package)), None)
-        if twin is None:
-            kept.append(package)
-        elif _weight(package) > _weight(twin):
-            kept[kept.index(twin)] = package
-    return tuple(kept)
+        named = kept.setdefault(package.name, [])
+        place = next((i for i, p in enumerate(named) if _is_same(p, package)), None)
+        if place is None:
+            named.append(package)
+        elif _weight(package) > _weight(named[place]):
+            named[place] = package
+    return tuple(package for named in kept.values() for package in named)
 
 
 def _is_same(one: Package, other: Package) -> bool:
