@@ -106,33 +106,45 @@ def find_compat(
     return None, ()
 
 
-def overall_driver(reach: Iterable[Reach]) -> DriverVersion | None:
-    """The least driver that all CUDA builds of the image run on."""
-    return max((r.min_driver for r in reach if r.min_driver is not None), default=None)
+def overall_driver(
+    reach: Iterable[Reach], snapshot: Snapshot, matrices: Matrices
+) -> DriverVersion | None:
+    """The least driver that all CUDA builds of the image run on.
+
+    In an image without a framework, that of the newest CUDA toolkit in it.
+    """
+    rows = tuple(reach)
+    found = [row.min_driver for row in rows if row.min_driver is not None]
+    if not rows:
+        toolkits = [t.version for t in snapshot.toolkits or () if t.version]
+        least = (compat.least_driver(version, matrices) for version in toolkits)
+        found = [driver for driver in least if driver is not None]
+    return max(found, default=None)
 
 
-def require_cuda(reach: tuple[Reach, ...], matrices: Matrices) -> str | None:
+def require_cuda(
+    driver: DriverVersion | None, reach: Iterable[Reach], matrices: Matrices
+) -> str | None:
     """The value of NVIDIA_REQUIRE_CUDA that admits the hosts it runs on, and no others.
 
     Words are alternatives, conditions joined by commas must all hold:
     https://docs.nvidia.com/datacenter/cloud-native/container-toolkit/latest/docker-specialized.html
     """
-    driver = overall_driver(reach)
     speaks = compat.driver_speaks(driver, matrices) if driver is not None else None
-    if speaks is None:
+    if driver is None or speaks is None:
         return None
-    needing = [r for r in reach if r.min_driver is not None]
-    helped = set.intersection(*(set(r.compat_branches) for r in needing))
-    assert driver is not None  # noqa: S101  # it speaks a CUDA version
-    older = sorted(branch for branch in helped if branch < driver.branch)
+    helped = [set(r.compat_branches) for r in reach if r.min_driver is not None]
+    common = set.intersection(*helped) if helped else set()
+    older = sorted(branch for branch in common if branch < driver.branch)
     alternatives = [f"brand=tesla,driver>={b},driver<{b + 1}" for b in older]
     return " ".join([f"cuda>={speaks}", *alternatives])
 
 
-def labels_for(reach: tuple[Reach, ...], require: str | None) -> Mapping[str, str]:
+def labels_for(
+    reach: tuple[Reach, ...], driver: DriverVersion | None, require: str | None
+) -> Mapping[str, str]:
     """Labels to stamp on the image, so that a scheduler can read the answer."""
     labels: dict[str, str] = {}
-    driver = overall_driver(reach)
     if driver is not None:
         labels[f"{LABEL}.driver.min"] = str(driver)
     if require is not None:

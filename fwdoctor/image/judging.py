@@ -149,18 +149,19 @@ def judge_image(
         *_cpu_builds(snapshot, meant_by, select, ignore),
     ]
     findings = rank(tuple(found), load_rules())
-    require = require_cuda(reach, matrices)
+    driver = overall_driver(reach, snapshot, matrices)
+    require = require_cuda(driver, reach, matrices)
     base = {f.name: getattr(report, f.name) for f in fields(Report)}
     judged = ImageReport(
         **base,
         image=image,
         reach=reach,
-        min_driver=overall_driver(reach),
+        min_driver=driver,
         require_cuda=require,
         require_cuda_now=snapshot.container.nvidia_require_cuda
         if snapshot.container
         else None,
-        labels=labels_for(reach, require),
+        labels=labels_for(reach, driver, require),
         waste=waste,
     )
     return worded(replace(judged, findings=findings))
@@ -277,7 +278,8 @@ def _verdict_word(report: ImageReport) -> VerdictWord:
         return "findings"
     if not report.reach:
         return "nothing-to-check"
-    if all(row.min_driver is None and row.kind == "unknown" for row in report.reach):
+    unknown = ("cuda", "unknown")
+    if all(row.min_driver is None and row.kind in unknown for row in report.reach):
         return "not-enough-facts"
     return "healthy"
 
@@ -302,10 +304,22 @@ def _headline(report: ImageReport) -> str:
         needs = f"driver {report.min_driver} or newer"
         return f"{_join(running)} in this image {run} on hosts with {needs}{note}."
     if report.reach:
-        names = _names(report.reach)
+        return _headline_without_driver(report.reach)
+    none = "No PyTorch or TensorFlow in this image"
+    if report.min_driver is not None:
+        return f"{none}; its CUDA toolkit needs driver {report.min_driver} or newer."
+    return f"{none}."
+
+
+def _headline_without_driver(reach: tuple[Reach, ...]) -> str:
+    """Of frameworks for which no host driver can be named."""
+    names = _names(reach)
+    if all(row.kind == "cpu" for row in reach):
         run = "run" if len(names) > 1 else "runs"
         return f"{_join(names)} in this image {run} on the CPU."
-    return "No PyTorch or TensorFlow in this image."
+    if any(row.kind in ("cuda", "unknown") for row in reach):
+        return f"Which driver {_join(names)} in this image needs is not known."
+    return f"{_join(names)} in this image is not a build for NVIDIA GPUs."
 
 
 def _names(rows: Iterable[Reach]) -> list[str]:

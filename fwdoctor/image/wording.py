@@ -140,6 +140,11 @@ def size_text(size: int) -> str:
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
 
 
+def _wrap(text: str, room: int) -> list[str]:
+    """Lines at blanks only, so that a label or a path can be copied."""
+    return textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False)
+
+
 def plain_text(report: ImageReport, width: int) -> str:
     """The answer as indented lines, for the terminal and behind Markdown's table."""
     lines = []
@@ -147,7 +152,7 @@ def plain_text(report: ImageReport, width: int) -> str:
         lines.append(title)
         for label, text in rows:
             room = max(width - _LABEL - 2, 30)
-            first, *rest = textwrap.wrap(text, room, break_long_words=False) or [""]
+            first, *rest = _wrap(text, room) or [""]
             lines.append(f"  {label:<{_LABEL}}{first}")
             lines.extend(" " * (_LABEL + 2) + line for line in rest)
         lines.append("")

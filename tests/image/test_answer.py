@@ -54,7 +54,7 @@ def test_drivers_with_and_without_minor_version_compatibility(
     (row,) = find_reach(image_of(torch=torch_for("12.8", "8.0")), matrices)
     assert str(row.min_driver) == "525.60.13"
     assert str(row.full_driver) == "570.26"
-    assert require_cuda((row,), matrices) == "cuda>=12.0"
+    assert require_cuda(row.min_driver, (row,), matrices) == "cuda>=12.0"
 
 
 def test_gpus_native_by_ptx_and_not_at_all(matrices: Matrices) -> None:
@@ -90,7 +90,7 @@ def test_a_compat_package_serves_older_branches(matrices: Matrices) -> None:
     (row,) = find_reach(snapshot, matrices)
     assert row.compat_package == "cuda-compat-13-0"
     assert 535 in row.compat_branches
-    value = require_cuda((row,), matrices)
+    value = require_cuda(row.min_driver, (row,), matrices)
     assert value is not None
     assert value.startswith("cuda>=13.0 brand=tesla,driver>=535,driver<536")
     newer = replace(image_of(torch=torch_for("13.2", "9.0")), libraries=(compat,))
@@ -103,8 +103,7 @@ def test_a_cpu_build_runs_on_no_gpu(matrices: Matrices) -> None:
     )
     assert row.min_driver is None
     assert "CPU-only" in row.reason
-    assert require_cuda((row,), matrices) is None
-    assert labels_for((row,), None) == {"io.fwdoctor.torch": "2.9.1+cpu"}
+    assert labels_for((row,), None, None) == {"io.fwdoctor.torch": "2.9.1+cpu"}
 
 
 def test_a_cuda_newer_than_our_tables_is_unknown_not_refused(
@@ -112,7 +111,23 @@ def test_a_cuda_newer_than_our_tables_is_unknown_not_refused(
 ) -> None:
     (row,) = find_reach(image_of(torch=torch_for("77.0", "8.0")), matrices)
     assert row.min_driver is None
-    assert require_cuda((row,), matrices) is None
+    report = judge_image(
+        image_of(torch=torch_for("77.0", "8.0")),
+        matrices,
+        image=ImageFacts(kind="root"),
+    )
+    assert (report.require_cuda, report.min_driver) == (None, None)
+    assert report.verdict == "not-enough-facts"
+    assert "PyTorch in this image needs is not known" in report.headline
+
+
+def test_an_image_with_a_toolkit_only(matrices: Matrices) -> None:
+    toolkit = Toolkit(path="/usr/local/cuda-12.4", version=CudaVersion.parse("12.4"))
+    snapshot = Snapshot(origin="image", toolkits=(toolkit,))
+    report = judge_image(snapshot, matrices, image=ImageFacts(kind="root"))
+    assert report.verdict == "nothing-to-check"
+    assert report.require_cuda == "cuda>=12.0"
+    assert "CUDA toolkit needs driver 525.60.13" in report.headline
 
 
 def test_nothing_of_the_answer_is_lost_in_words(matrices: Matrices) -> None:
