@@ -30,6 +30,7 @@ _DRIVER_CAUSES = frozenset(
     {"driver-missing", "driver-not-loaded", "driver-library-mismatch", "uvm-or-suspend"}
 )
 _BUILD_CAUSES = frozenset({"gpu-arch-too-new", "gpu-arch-too-old", "cpu-only-build"})
+_ARTICLES = frozenset({"The", "A", "An", "This", "There", "No", "What", "It"})
 _SUBJECTS = {
     **dict.fromkeys((*_DRIVER_CAUSES, "driver-too-old", "fabric-manager"), "driver"),
     "container-no-gpu": "container",
@@ -69,7 +70,7 @@ def tell(rule: Rule, decisions: list[Decision], heard: Heard) -> Finding:
         rule,
         Problem(
             subject=_SUBJECTS.get(rule.cause) or _product(heard) or entry.origin,
-            message=f"possibly {message}" if certainty == "possible" else message,
+            message=_hedged(message) if certainty == "possible" else message,
             detail="\n".join(details),
             evidence=evidence_of(d.told.message for d in decisions),
             fix=fixes_of(rule.cause, heard, hint=entry.fix_hint if is_own else None),
@@ -78,6 +79,13 @@ def tell(rule: Rule, decisions: list[Decision], heard: Heard) -> Finding:
             references=entry.sources,
         ),
     )
+
+
+def _hedged(message: str) -> str:
+    """The message as a possibility; a name at its beginning keeps its capital."""
+    first, blank, rest = message.partition(" ")
+    start = first.lower() if first in _ARTICLES else first
+    return f"possibly {start}{blank}{rest}"
 
 
 def _severity(rule: Rule, certainty: Certainty) -> Severity:

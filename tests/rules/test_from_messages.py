@@ -486,6 +486,11 @@ def test_numbers_of_the_reporter_are_named(catalogue: Catalogue) -> None:
     assert any("418.39" in fix.why for fix in first.fix)
 
 
+def test_a_possibility_reads_as_one(catalogue: Catalogue) -> None:
+    first = _judge(*CALM["undecided"], catalogue).findings[0]
+    assert first.message.startswith("possibly the driver answers")
+
+
 def test_missing_library_is_named(catalogue: Catalogue) -> None:
     text = "Could not load dynamic library 'libcusolver.so.10'; dlerror: not found"
     first = _judge(text, {}, catalogue).findings[0]
