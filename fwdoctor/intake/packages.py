@@ -30,7 +30,7 @@ _TABLE = re.compile(rf"(?P<name>{_NAME})[ \t]+\(?(?P<version>{_VERSION})\)?(?=[ 
 # pytorch  1.9.0  py3.8_cuda11.1_cudnn8.0.5_0  pytorch
 _CONDA = re.compile(
     rf"(?P<name>{_NAME})[ \t]+(?P<version>{_VERSION})"
-    r"(?:[ \t]+(?P<build>[A-Za-z0-9][\w.+-]{0,80}))?(?:[ \t]+"
+    r"(?:[ \t]+(?P<build><pip>|[A-Za-z0-9][\w.+-]{0,80}))?(?:[ \t]+"
     r"(?P<channel>[\w./:-]{1,80}))?"
 )
 # - pytorch=1.9.0=py3.8_cpu_0, cudatoolkit=10.0.130=0
@@ -41,33 +41,10 @@ _EXPORT = re.compile(
 _SEPARATORS = re.compile(r"[-_.]+")
 _CHANNELS: Final = frozenset(
     {
-        *(
-            "pytorch",
-            "conda-forge",
-            "defaults",
-            "nvidia",
-            "pkgs/main",
-            "anaconda",
-            "main",
-        ),
-        *(
-            "pytorch-nightly",
-            "pytorch-test",
-            "rapidsai",
-            "fastai",
-            "intel",
-            "pypi",
-            "<pip>",
-        ),
-        *(
-            "xformers",
-            "pyg",
-            "pytorch3d",
-            "huggingface",
-            "bioconda",
-            "fvcore",
-            "iopath",
-        ),
+        *("pytorch", "conda-forge", "defaults", "nvidia", "pkgs/main", "anaconda"),
+        *("main", "pytorch-nightly", "pytorch-test", "rapidsai", "fastai", "intel"),
+        *("pypi", "<pip>", "xformers", "pyg", "pytorch3d", "huggingface", "bioconda"),
+        *("fvcore", "iopath"),
     }
 )
 WheelName = re.Match[str]
