@@ -86,7 +86,7 @@ def make_host(merged: Merged) -> Host:
         distribution_like=like,
         distribution_version=number[0] if number else None,
         kernel=merged.get("kernel"),
-        machine=merged.get("machine"),
+        machine=_machine(merged),
         libc="glibc" if merged.get("libc_version") else None,
         libc_version=merged.get("libc_version"),
         cpu_model=merged.get("cpu_model"),
@@ -95,6 +95,13 @@ def make_host(merged: Merged) -> Host:
         tegra_release=merged.get("tegra_release"),
         compilers={"gcc": gcc} if gcc else {},
     )
+
+
+def _machine(merged: Merged) -> str | None:
+    """The processor; a Mac with Apple's own GPU has Apple's own processor."""
+    told = merged.get("machine")
+    is_apple = merged.get("os") == "macos" and "apple" in merged.vendors
+    return "arm64" if told is None and is_apple else told
 
 
 def _os_name(word: str | None) -> Literal["linux", "windows", "macos"] | None:

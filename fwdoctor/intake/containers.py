@@ -71,6 +71,7 @@ _FLAGS = frozenset(
         *("-idt", "-tid", "-tdi", "--publish-all", "--quiet", "-q", "--cleanenv"),
     }
 )
+_PROMPT = re.compile(r"^[\w.-]{1,32}@[0-9a-f]{12}:[^\n]{0,80}[#$]", re.MULTILINE)
 _TOOLKIT = ("nvidia-container-cli", "nvidia-container-runtime", "OCI runtime")
 Kind = Literal["docker", "podman", "singularity"]
 _KINDS: dict[str, Kind] = {
@@ -95,6 +96,9 @@ def parse(text: str) -> Facts | None:
                 found.commands.append(_image("dockerfile", "from", match, text))
                 found.add("container", "docker", match.start())
     _read_compose(found, text)
+    prompt = _PROMPT.search(text)
+    if prompt:  # a container's host name is the beginning of its id
+        found.add("container", "docker", prompt.start())
     for sign in _TOOLKIT:
         if sign in text:
             found.add("container", "docker", text.find(sign))

@@ -69,6 +69,8 @@ def read_torch(merged: Merged, host: Host, matrices: Matrices) -> Framework | No
     build = _by_doubt(build, merged, host)
     if build.cuda is None:
         build = _published(build, release, host, "torch", _index_of(source, commands))
+    if build.kind == "unknown" and release is None and source == "pypi":
+        build = _always_published(host, matrices)
     sass, ptx = _targets(merged.get("torch_archs"))
     return Framework(
         version=version or None,
@@ -304,6 +306,13 @@ def _published(
     if not variants or (build.kind == "cuda" and not any(v.cuda for v in variants)):
         return build
     return _of_variant(variants[0], build)
+
+
+def _always_published(host: Host, matrices: Matrices) -> Build:
+    """A release that is not named, where PyPI has builds without CUDA only."""
+    newest = matrices.find_release("torch", matrices.versions("torch")[-1])
+    build = _published(Build(), newest, host, "torch", "pypi")
+    return build if build.kind == "cpu" else Build()
 
 
 def _of_variant(variant: Variant, build: Build) -> Build:

@@ -118,6 +118,16 @@ def _tensorflow_built(found: Collector, field: Field) -> None:
     found.add("tensorflow_kind", kind, field.offset)
 
 
+_MANAGER = re.compile(r"\b(conda|mamba|pip|uv|poetry|pixi)\b", re.IGNORECASE)
+
+
+def _manager(found: Collector, field: Field) -> None:
+    """One that is named; a form's own list of choices names several."""
+    named = {word.lower() for word in _MANAGER.findall(field.value)}
+    if len(named) == 1:
+        found.add("manager", named.pop(), field.offset)
+
+
 def _package(name: str) -> Callable[[Collector, Field], None]:
     def read(found: Collector, field: Field) -> None:
         version = find_framework_version(field.value)
@@ -152,6 +162,10 @@ _READERS: dict[str, Callable[[Collector, Field], None]] = {
     "distro": _os,
     "system": _os,
     "host os": _os,
+    "how you installed pytorch": _manager,
+    "tensorflow installed from": _manager,
+    "installed from": _manager,
+    "package manager": _manager,
     "libc": _libc,
     "glibc": _libc,
     "glibc version": _libc,
@@ -230,7 +244,7 @@ _NEEDS_COLON = frozenset(
     }
 )
 # Whose values are words; all others begin with a number, or are part of a sentence.
-_OF_WORDS = (_os, _gpu, _tensorflow_built)
+_OF_WORDS = (_os, _gpu, _tensorflow_built, _manager)
 # Labels whose «none» and «no» are answers of a program.
 _ANSWERED = frozenset(
     label

@@ -105,9 +105,9 @@ _PATTERNS: tuple[tuple[FactName, tuple[str, ...], re.Pattern[str]], ...] = (
     ),
     (
         "driver",
-        ("driver",),
+        ("driver", "\u9a71\u52a8"),
         _pattern(
-            rf"(?:nvidia[ -]|gpu )?drivers?{_IS}(?:nvidia[ -])?"
+            rf"(?:(?:nvidia[ -]|gpu )?drivers?|\u9a71\u52a8){_IS}(?:nvidia[ -])?"
             r"(?P<value>\d{3}(?:\.\d{1,3}){0,2})(?![\w]|\.\d)"
         ),
     ),
@@ -191,7 +191,7 @@ _PLACE = re.compile(
     re.IGNORECASE,
 )
 _VERSIONED_OS = re.compile(
-    rf"(?<![\w:/-])(?:{DISTRIBUTION_PATTERN}|windows|macos)[ -]?(?:leap )?\d{1, 2}"
+    rf"(?<![\w:/-])(?:{DISTRIBUTION_PATTERN}|windows|macos)[ -]?(?:leap )?\d{{1,2}}"
     r"(?:\.\d{1,2}){0,2}(?![\d.]*-\d)",
     re.IGNORECASE,
 )
