@@ -48,8 +48,8 @@ _NO_VALUES = frozenset(
 _OPENING = r"^[ \t]{0,12}(?:[-*+\u2022\u25cf]|\#{1,6}|\d{1,2}[.)])?[ \t]{0,4}[*_`]{0,3}"
 # An explanation between label and colon: «(e.g., Linux Ubuntu 16.04)».
 _ASIDE = (
-    r"(?:[ \t]{0,3}\((?:e\.?g|i\.?e|use|source|conda|if|for|or|please|required|optional"
-    r"|output|like)[^)\n]{0,120}\))?"
+    r"(?:[ \t]{0,3}\([`'\"]?(?:e\.?g|i\.?e|use|source|conda|if|for|or|please|required"
+    r"|optional|output|like)[^)\n]{0,120}\))?"
 )
 _CLOSING = (
     rf"[*_`]{{0,3}}{_ASIDE}[ \t]{{0,60}}"
