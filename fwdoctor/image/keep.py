@@ -17,7 +17,7 @@ from fwdoctor.image.errors import ImageError
 from fwdoctor.image.limits import LIMITS
 from fwdoctor.image.streams import CHUNK
 from fwdoctor.image.tree import Kept
-from fwdoctor.probes.elf import NotElfError, _read_plain
+from fwdoctor.probes.elf import NotElfError, read_plain
 
 if TYPE_CHECKING:
     from fwdoctor.image.limits import Limits
@@ -151,7 +151,7 @@ class Keeper:
         with contextlib.suppress(NotElfError, OSError, ValueError, struct.error):
             recorder.seek(0)
             recorder.read(64)
-            _read_plain(recorder, "")  # type: ignore[arg-type]  # it seeks and reads
+            read_plain(recorder, "")  # type: ignore[arg-type]  # it seeks and reads
         pieces = recorder.pieces
         if not pieces:
             return None

@@ -54,7 +54,7 @@ def read_elf(source: Source, path: str) -> ElfFacts:
             raise NotElfError("invalid ELF header")
         try:
             if ident[4:6] == b"\x02\x01":
-                return _read_plain(stream, path)
+                return read_plain(stream, path)
             return _read_unusual(stream, path)
         except (struct.error, ValueError, OverflowError) as error:
             raise NotElfError(f"damaged ELF object: {error}") from error
@@ -68,7 +68,7 @@ def open_object(source: Source, path: str) -> IO[bytes]:
     return open(real, "rb")
 
 
-def _read_plain(stream: IO[bytes], path: str) -> ElfFacts:
+def read_plain(stream: IO[bytes], path: str) -> ElfFacts:
     """A 64-bit little-endian object."""
     head = _read_at(stream, 0, 64)
     machine = struct.unpack_from("<H", head, 18)[0]

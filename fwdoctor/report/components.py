@@ -31,9 +31,9 @@ class Row:
 def component_rows(report: Report) -> tuple[Row, ...]:
     """Rows from the base up."""
     snapshot = report.snapshot
+    is_image = snapshot.origin == "image"  # GPU and driver are the host's
     return (
-        *_gpu_rows(report),
-        _driver_row(report),
+        *(() if is_image else (*_gpu_rows(report), _driver_row(report))),
         *_container_rows(snapshot),
         *_framework_rows(report),
         *_smoke_rows(snapshot),
@@ -77,6 +77,8 @@ def _gpu_text(gpu: Gpu) -> str:
 def _driver_row(report: Report) -> Row:
     snapshot = report.snapshot
     driver = snapshot.driver
+    if driver.version is None and snapshot.origin == "pasted":
+        return Row(status="?", label="driver", text="not known")
     if driver.version is None:
         has_gpu = presence.has_nvidia_gpu(snapshot)
         status: Status = "FAIL" if has_gpu else "none"

@@ -57,6 +57,8 @@ def tell(rule: Rule, decisions: list[Decision], heard: Heard) -> Finding:
     """The finding that these decisions, all for the rule's cause, make together."""
     first = min(decisions, key=lambda d: _CERTAINTIES.index(d.certainty))
     certainty = first.certainty
+    if certainty == "likely" and _stands_alone(heard):
+        certainty = "possible"
     entry = first.told.entry
     meaning = entry.meaning.rstrip(".")
     is_own = entry.cause == rule.cause
@@ -79,6 +81,15 @@ def tell(rule: Rule, decisions: list[Decision], heard: Heard) -> Finding:
             references=entry.sources,
         ),
     )
+
+
+def _stands_alone(heard: Heard) -> bool:
+    """Whether the text holds one line that may mean several things, and no fact."""
+    if len(heard.told) != 1 or not heard.told[0].entry.also:
+        return False
+    snapshot = heard.snapshot
+    is_told = snapshot.gpus or snapshot.driver.version or snapshot.container
+    return not is_told and not presence.frameworks(snapshot.target)
 
 
 def _hedged(message: str) -> str:
