@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from fwdoctor.intake.merge import Merged
     from fwdoctor.matrices.load import Matrices
 
+PREFIX = "(pasted)"
 _BRANCH = re.compile(r"\d{3}")
 _NUMBER = re.compile(r"-?\d{1,4}")
 _STUB_CODE = 34
@@ -272,7 +273,7 @@ def make_environment(
     torch = read_torch(merged, host, matrices)
     tensorflow = read_tensorflow(merged, host, matrices)
     return Environment(
-        prefix=merged.get("prefix") or "pasted",
+        prefix=PREFIX,
         kind="pasted",
         manager=_manager(merged),
         python_version=merged.get("python"),

@@ -29,7 +29,6 @@ FactName = Literal[
     "tegra_release",
     "gcc",
     "cpu_model",
-    "memory_bytes",
     # driver
     "driver",
     "driver_cuda",  # CUDA driver API version: nvidia-smi's header
@@ -43,22 +42,17 @@ FactName = Literal[
     "smi_version",
     "smi_error",
     "gpu_count",
-    "no_gpu",  # asked, and none there
     "missing_node",  # a device file that is not there
     # toolkit
     "nvcc",
     "cuda_home",
     "cudnn",  # a cuDNN found outside the framework, or of unknown origin
-    "cudnn_path",
     # environment
     "python",
-    "python_path",
     "manager",
-    "prefix",
     "bits",
     # frameworks
     "torch",
-    "torch_package",
     "torch_cuda",
     "torch_cudnn",
     "torch_kind",
@@ -73,8 +67,6 @@ FactName = Literal[
     "tensorflow_gpu",
     # surroundings
     "container",
-    "nvidia_visible_devices",
-    "visible_devices",  # CUDA_VISIBLE_DEVICES, told by a message
     "scheduler",
     "scheduler_gpus",
 ]

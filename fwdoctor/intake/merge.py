@@ -26,7 +26,7 @@ _VERSIONS: tuple[FactName, ...] = (
 )
 _FRAMEWORKS: tuple[FactName, ...] = ("torch", "tensorflow")
 # Facts of an environment; those of another one are not taken over.
-_OF_ENVIRONMENT = ("torch", "tensorflow", "python", "manager", "prefix", "bits")
+_OF_ENVIRONMENT = ("torch", "tensorflow", "python", "manager", "bits")
 # Sources that print what the failing program saw; a GPU they name is there.
 _WITNESSES = ("PyTorch message", "TensorFlow log")
 _VENDOR_WORDS = ("nvidia", "geforce", "tesla", "quadro")

@@ -25,7 +25,6 @@ _SAME: dict[str, FactName] = {
     "driver.cuda_version": "driver_cuda",
     "driver.kernel_version": "kernel_module",
     "driver.libcuda_version": "libcuda",
-    "env.cuda_visible_devices": "visible_devices",
     "glibc.version": "libc_version",
     "host.is_jetson": "is_tegra",
     "host.is_wsl": "is_wsl",
@@ -68,6 +67,8 @@ def _add(found: Collector, name: str, value: str, line: int) -> None:
         _keep(found, same, value, line)
     elif name == "driver.cuda_code" and value.isdigit():
         _keep(found, "driver_cuda", str(CudaVersion.from_code(int(value))), line)
+    elif name == "env.cuda_visible_devices":
+        found.env_vars.setdefault("CUDA_VISIBLE_DEVICES", value)
     elif name == "tensorflow.gpu_count":
         _keep(found, "tensorflow_gpu", "false" if value == "0" else "true", line)
 

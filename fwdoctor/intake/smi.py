@@ -43,7 +43,6 @@ _OWN_WORDS = (
     ("NVIDIA-SMI couldn't find", 12),
     ("No devices were found", None),
 )
-_NO_DEVICES = re.compile(r"^No devices (?:were )?found\.?[ \t]*$", re.MULTILINE)
 _CSV_HEADER = re.compile(
     r"^[ \t]*(?=[^\n]{0,400}\b(?:driver_version|name|compute_cap|memory\.total)\b)"
     r"[a-z_.]{2,40}(?: ?\[[\w%]{1,8}\])?(?:, ?[a-z_.]{2,40}"
@@ -111,6 +110,3 @@ def _add_error(found: Collector, text: str) -> None:
         if at >= 0:
             found.add("smi_error", find_error(text), at)
             found.add("nvml_code", None if code is None else str(code), at)
-    none = _NO_DEVICES.search(text) if "No devices" in text else None
-    if none:
-        found.add("no_gpu", "true", none.start())

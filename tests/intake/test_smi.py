@@ -69,5 +69,6 @@ def test_errors(text: str, code: str) -> None:
     assert said(parse(text))["nvml_code"] == code
 
 
-def test_no_devices_is_an_answer() -> None:
-    assert said(parse("$ nvidia-smi\nNo devices were found\n"))["no_gpu"] == "true"
+def test_no_devices_is_an_error_of_its_own() -> None:
+    facts = parse("$ nvidia-smi\nNo devices were found\n")
+    assert said(facts) == {"smi_error": "No devices were found"}
