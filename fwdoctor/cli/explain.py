@@ -21,6 +21,10 @@ def explain(
 
     known = load_rules()
     rule = find_rule(code, known)
+    expected = _find_expectation(code) if rule is None else None
+    if expected is not None:
+        emit(expected, None)
+        return
     if rule is None:
         import difflib
 
@@ -29,3 +33,14 @@ def explain(
         hint = f"did you mean {', '.join(close)}?" if close else "see `fwdoctor rules`"
         raise UsageError("unknown-rule", f"no rule is called {code!r}", hint=hint)
     emit(page_text(rule), None)
+
+
+def _find_expectation(code: str) -> str | None:
+    """The page of a code that an expectations file makes."""
+    from fwdoctor.expectations.apply import PAGES
+
+    for names, text in PAGES.items():
+        if code.strip().lower() in (name.lower() for name in names):
+            title = " ".join(names)
+            return f"{title}\n{'=' * len(title)}\n\n{text}\n"
+    return None

@@ -31,6 +31,15 @@ if TYPE_CHECKING:
 FRAMEWORK = ("FWE01", "framework-not-as-expected")
 GPUS = ("FWE02", "gpu-count-not-as-expected")
 EXPIRED = ("FWE03", "override-expired")
+# What `fwdoctor explain` says of these codes, which no rule has.
+PAGES = {
+    FRAMEWORK: "A framework that the expectations file requires is absent, or its"
+    " version\nis outside the range given there. Install it, or change the file.",
+    GPUS: "The machine has another number of GPUs than the expectations file says.",
+    EXPIRED: "A severity override of the expectations file has passed its expiry"
+    " date and no\nlonger holds. Mend the cause, or give the override a new date"
+    " and reason.",
+}
 
 
 def apply_expectations(

@@ -381,3 +381,16 @@ def test_interrupt_ends_with_130(make_venv: MakeVenv, fake_gpu: Any) -> None:
         _, err = child.communicate(timeout=30)
     assert child.returncode == 130
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("word", ["FW111", "fw111", "driver-too-old", "FWE02", "fwe03"])
+def test_every_code_can_be_explained(fwdoctor: Run, word: str) -> None:
+    result = fwdoctor("explain", word)
+    assert result.returncode == 0, result.stderr
+    assert word.upper() in result.stdout or word in result.stdout
+
+
+def test_an_unknown_code_gets_a_suggestion(fwdoctor: Run) -> None:
+    result = fwdoctor("explain", "driver-to-old")
+    assert result.returncode == 2
+    assert "driver-too-old" in result.stderr
