@@ -64,6 +64,7 @@ def smoke(
     deep: Annotated[
         bool, typer.Option("--deep", help="Also torch.compile and XLA.")
     ] = False,
+    expect: options.Expect = None,
     format_name: options.Format = "terminal",
     output: options.Output = None,
     color: options.Color = "auto",
@@ -101,6 +102,7 @@ def smoke(
         require_gpu=require_gpu,
         is_deep=deep,
         is_quiet=quiet,
+        expect=expect,
     )
     report, code = run_smoke_command(request)
     look = options.render_options(

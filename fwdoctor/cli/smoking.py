@@ -40,11 +40,16 @@ class SmokeCommand:
     require_gpu: bool = False
     is_deep: bool = False
     is_quiet: bool = False
+    expect: str | None = None  # an expectations file
 
 
 def run_smoke_command(asked: SmokeCommand) -> tuple[Report, ExitCode]:
     """The report, and the exit code it deserves."""
-    from fwdoctor.cli.checking import CheckRequest, take_snapshot
+    from fwdoctor.cli.checking import (
+        CheckRequest,
+        take_snapshot,
+        with_expectations,
+    )
     from fwdoctor.judge import judge
     from fwdoctor.matrices.load import Matrices
 
@@ -55,6 +60,7 @@ def run_smoke_command(asked: SmokeCommand) -> tuple[Report, ExitCode]:
     check = judge(before, matrices)
     results = train(request, before, check, is_quiet=asked.is_quiet)
     report = report_on(before, results, matrices)
+    report = with_expectations(report, asked.expect, matrices)
     return report, exit_code(report)
 
 
