@@ -94,8 +94,17 @@ def make_host(merged: Merged) -> Host:
         is_wsl=True if is_wsl else None,
         is_tegra=True if merged.get("is_tegra") else None,
         tegra_release=merged.get("tegra_release"),
+        secure_boot=_flag(merged.get("secure_boot")),
         compilers={"gcc": gcc} if gcc else {},
     )
+
+
+def _flag(word: str | None) -> bool | None:
+    return {"enabled": True, "disabled": False}.get(word or "")
+
+
+def _modules(text: str | None) -> tuple[str, ...] | None:
+    return None if text is None else tuple(w for w in text.split() if w != "none")
 
 
 def _machine(merged: Merged) -> str | None:
@@ -136,6 +145,7 @@ def make_driver(merged: Merged, matrices: Matrices) -> Driver:
         version_source=f"pasted {source}" if source else None,
         cuda_driver_version=spoken,
         kernel_module=module,
+        modules_loaded=_modules(merged.get("modules")),
         nvml_code=0 if nvml_code is None and is_table else nvml_code,
         nvml_version=_driver(merged.get("nvml_version")),
         libcuda=_libcuda(merged, matrices),
@@ -205,7 +215,9 @@ def make_gpus(merged: Merged, matrices: Matrices) -> tuple[Gpu, ...] | None:
 
 
 def make_pci(merged: Merged) -> tuple[PciDevice, ...] | None:
-    """Other makers' GPUs, where the paste names those only."""
+    """The bus where it was listed; else other makers' GPUs, if no other is named."""
+    if merged.pci:
+        return merged.pci
     has_nvidia = merged.gpus or merged.get("driver") or merged.get("is_tegra")
     if has_nvidia or not merged.vendors:
         return None

@@ -72,6 +72,7 @@ _FLAGS = frozenset(
     }
 )
 _PROMPT = re.compile(r"^[\w.-]{1,32}@[0-9a-f]{12}:[^\n]{0,80}[#$]", re.MULTILINE)
+_KUBERNETES = ("nvidia.com/gpu:", "kubectl ", "k8s-device-plugin")
 _TOOLKIT = ("nvidia-container-cli", "nvidia-container-runtime", "OCI runtime")
 Kind = Literal["docker", "podman", "singularity"]
 _KINDS: dict[str, Kind] = {
@@ -96,13 +97,21 @@ def parse(text: str) -> Facts | None:
                 found.commands.append(_image("dockerfile", "from", match, text))
                 found.add("container", "docker", match.start())
     _read_compose(found, text)
+    _read_signs(found, text)
+    return found.facts()
+
+
+def _read_signs(found: Collector, text: str) -> None:
+    """Words and prompts that stand in containers and clusters only."""
     prompt = _PROMPT.search(text)
     if prompt:  # a container's host name is the beginning of its id
         found.add("container", "docker", prompt.start())
+    for sign in _KUBERNETES:
+        if sign in text:
+            found.add("container", "kubernetes", text.find(sign))
     for sign in _TOOLKIT:
         if sign in text:
             found.add("container", "docker", text.find(sign))
-    return found.facts()
 
 
 def _image(tool: str, action: str, match: re.Match[str], text: str) -> Command:

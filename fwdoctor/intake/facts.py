@@ -11,7 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from fwdoctor.model.snapshot import Command, Gpu, Library, Package, XidEvent
+from fwdoctor.model.snapshot import (
+    Command,
+    Gpu,
+    Library,
+    Package,
+    PciDevice,
+    XidEvent,
+)
 
 if TYPE_CHECKING:
     import re
@@ -28,12 +35,14 @@ FactName = Literal[
     "is_tegra",
     "tegra_release",
     "gcc",
+    "secure_boot",  # enabled, disabled
     "cpu_model",
     # driver
     "driver",
     "driver_cuda",  # CUDA driver API version: nvidia-smi's header
     "cuda_name",  # a «CUDA version» of unknown origin
     "kernel_module",
+    "modules",  # of lsmod, or "none"
     "libcuda",
     "libcuda_cuda",
     "nvml_code",
@@ -89,6 +98,7 @@ class Facts:
     values: Mapping[FactName, Fact] = field(default_factory=dict)
     gpus: tuple[Gpu, ...] | None = None
     vendors: tuple[Vendor, ...] = ()  # whose GPUs are named besides
+    pci: tuple[PciDevice, ...] = ()  # where the bus was listed
     packages: tuple[Package, ...] = ()
     libraries: tuple[Library, ...] = ()
     xids: tuple[XidEvent, ...] = ()
@@ -110,6 +120,7 @@ class Collector:
         self.values: dict[FactName, Fact] = {}
         self.gpus: list[Gpu] = []
         self.vendors: list[Vendor] = []
+        self.pci: list[PciDevice] = []
         self.packages: list[Package] = []
         self._known: set[Package] = set()
         self.libraries: list[Library] = []
@@ -150,6 +161,7 @@ class Collector:
             values=self.values,
             gpus=tuple(self.gpus) or None,
             vendors=tuple(self.vendors),
+            pci=tuple(self.pci),
             packages=tuple(self.packages),
             libraries=tuple(self.libraries),
             xids=tuple(self.xids),

@@ -64,6 +64,7 @@ _NUMBER_ALONE = re.compile(
     r"|t\d{3,4})(?: ?ti)?(?: ?super)?)(?![\w.]|[ ]?(?:mb|mib|gb|gib))",
     re.IGNORECASE,
 )
+_OWNED = re.compile(r"\b(?:my|an?|the|two|dual|single|our|this|one) $", re.IGNORECASE)
 # The chips that are easily met as other words count only after a word of NVIDIA's.
 _AMBIGUOUS = re.compile(
     r"gt[ -]?(?!10[13]0)\d{4}"
@@ -132,9 +133,21 @@ def find_gpus(text: str, *, is_field: bool = False) -> tuple[Gpu, ...]:
 
 
 def _iter_names(text: str, *, is_field: bool) -> Iterator[re.Match[str]]:
-    """Names of models; in a field a bare number («2080 Ti») is one."""
-    matches = list(_NVIDIA.finditer(text))
-    return iter(matches or list(_NUMBER_ALONE.finditer(text)) if is_field else matches)
+    """Names of models; a bare number («2080 Ti») is one where GPUs are spoken of."""
+    is_named = False
+    for match in _NVIDIA.finditer(text):
+        is_named = True
+        yield match
+    if not is_named:
+        for match in _NUMBER_ALONE.finditer(text):
+            if is_field or _is_card(text, match):
+                yield match
+
+
+def _is_card(text: str, match: re.Match[str]) -> bool:
+    """«my 3090», «two 4090s», near a word about GPUs."""
+    before = text[max(0, match.start() - 12) : match.start()]
+    return _OWNED.search(before) is not None and _is_about_gpus(text, match)
 
 
 def _is_about_gpus(text: str, match: re.Match[str]) -> bool:

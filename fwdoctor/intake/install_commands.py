@@ -210,10 +210,11 @@ def _read_url(url: str) -> Iterator[tuple[str, str]]:
 
 def _expected(option: str, tool: str) -> str:
     """What the word after an option is: a source, something else, or "" for nothing."""
-    if option in _SOURCES and not (option == "-i" and tool in ("conda", "mamba")):
-        return "source"
+    is_conda = tool in ("conda", "mamba", "pixi")
+    if option in _SOURCES:  # of conda, -f is a file
+        return "other" if is_conda else "source"
     if option in _CHANNELS[:2]:
-        return "source" if tool in ("conda", "mamba", "pixi") else "other"
+        return "source" if is_conda else "other"
     return "other" if option in _WITH_VALUE else ""
 
 

@@ -18,7 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from fwdoctor.intake.facts import Fact, FactName, Facts, Vendor
-    from fwdoctor.model.snapshot import Command, Gpu, Library, Package, XidEvent
+    from fwdoctor.model.snapshot import (
+        Command,
+        Gpu,
+        Library,
+        Package,
+        PciDevice,
+        XidEvent,
+    )
 
 _VERSIONS: tuple[FactName, ...] = (
     *("torch", "tensorflow", "python", "distribution", "nvcc", "cudnn", "libc_version"),
@@ -40,6 +47,7 @@ class Merged:
     sources: Mapping[FactName, str] = field(default_factory=dict)
     gpus: tuple[Gpu, ...] | None = None
     vendors: tuple[Vendor, ...] = ()
+    pci: tuple[PciDevice, ...] = ()
     packages: tuple[Package, ...] = ()
     libraries: tuple[Library, ...] = ()
     xids: tuple[XidEvent, ...] = ()
@@ -77,6 +85,7 @@ def merge(all_facts: Sequence[Facts]) -> Merged:
         sources=sources,
         gpus=_merge_gpus(all_facts),
         vendors=tuple(dict.fromkeys(v for facts in all_facts for v in facts.vendors)),
+        pci=next((facts.pci for facts in all_facts if facts.pci), ()),
         packages=_distinct(p for facts in all_facts for p in facts.packages),
         libraries=_libraries(all_facts),
         xids=next((facts.xids for facts in all_facts if facts.xids), ()),

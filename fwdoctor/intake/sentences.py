@@ -204,7 +204,8 @@ _CONTAINER = re.compile(
     r"(?:[\w./:-]{1,40} ){0,2}?(docker|podman|singularity|apptainer|kubernetes|k8s"
     r"|lxc)\b"
     r"|\b(docker|podman|singularity|apptainer|lxc) (?:container|image)\b"
-    r"|\b(kubernetes|k8s)\b|\bkubectl\b|\bin a (pod|container)\b",
+    r"|\b(kubernetes|k8s)\b|\bkubectl\b"
+    r"|\b(?:in|inside|within) (?:a|the|my|our) (pod|container)\b",
     re.IGNORECASE,
 )
 _CONTAINER_KINDS = {
