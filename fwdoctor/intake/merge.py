@@ -123,24 +123,23 @@ def _parts(version: str) -> tuple[list[str], str]:
 
 def _distinct(packages: Iterable[Package]) -> tuple[Package, ...]:
     """Packages without those of which another says the same and more."""
-    kept: dict[str, list[Package]] = {}
+    by_name: dict[str, list[Package]] = {}
     for package in packages:
-        named = kept.setdefault(package.name, [])
-        place = next((i for i, p in enumerate(named) if _is_same(p, package)), None)
-        if place is None:
-            named.append(package)
-        elif _weight(package) > _weight(named[place]):
-            named[place] = package
-    return tuple(package for named in kept.values() for package in named)
+        kept = by_name.setdefault(package.name, [])
+        twin = next((p for p in kept if _is_same(p, package)), None)
+        if twin is None:
+            kept.append(package)
+        elif _weight(package) > _weight(twin):
+            kept[kept.index(twin)] = package
+    return tuple(package for kept in by_name.values() for package in kept)
 
 
 def _is_same(one: Package, other: Package) -> bool:
-    is_conda = "conda" in (one.installer, other.installer)
-    if is_conda and one.installer != other.installer:
+    """Whether two entries of one name are the same installation."""
+    installers = {one.installer, other.installer} - {None}
+    if "conda" in installers and len(installers) > 1:
         return False
-    return one.name == other.name and (
-        one.version == other.version or not one.version or not other.version
-    )
+    return one.version == other.version or not one.version or not other.version
 
 
 def _weight(package: Package) -> int:

@@ -218,7 +218,19 @@ _NOTEBOOK = re.compile(
     r"\b(?:(?:in|on|using) (?:a |google )?|google )(colab|kaggle)\b", re.IGNORECASE
 )
 _CARDS: Final = (
-    *("gpu", "nvidia", "rtx", "gtx", "gts", "gt", "mx", "geforce", "quadro", "nvs"),
+    *(
+        "gpu",
+        "card",
+        "nvidia",
+        "rtx",
+        "gtx",
+        "gts",
+        "gt",
+        "mx",
+        "geforce",
+        "quadro",
+        "nvs",
+    ),
     *("titan", "tesla", "grid", "jetson", "dgx", "drive", "cmp", "radeon", "amd", "rx"),
     *("instinct", "mi", "gfx", "vega", "intel", "iris", "arc", "uhd", "apple", "mps"),
     *("mac", "a10", "a30", "a40", "a80", "h10", "h20", "h80", "b10", "b20", "b30"),
