@@ -153,7 +153,7 @@ def train(
         bench = Bench(
             snapshot=snapshot,
             runtime=Runtime(
-                python=target.python,
+                python=os.path.abspath(target.python),
                 timeout_s=request.seconds or 0.0,
                 env=dict(os.environ),
             ),

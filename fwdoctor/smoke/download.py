@@ -30,7 +30,7 @@ def download(
         raise UsageError("no-environment", "no Python environment to download with")
     child = run_child(
         [
-            target.python,
+            os.path.abspath(target.python),
             "-B",
             os.path.join(TASKS, "download_mnist.py"),
             os.path.join(home, ".cache", "fwdoctor"),

@@ -230,10 +230,21 @@ def _requirement(text: str) -> Item | None:
     public, _, label = spec.partition("+")
     return Item(
         name=_normal(found[1]),
-        spec=public.rstrip(","),
+        spec=_specifier(public.rstrip(",")),
         label=label.lower() or None,
         extras=(found[2] or "").strip("[]"),
     )
+
+
+def _specifier(text: str) -> str:
+    """The text when it is a version specifier; a slip of the pen asks for any."""
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        SpecifierSet(text)
+    except InvalidSpecifier:
+        return ""
+    return text
 
 
 def _spec(text: str) -> Item | None:
@@ -242,7 +253,8 @@ def _spec(text: str) -> Item | None:
         return None
     channel, name, rest = found.groups()
     version, build = _conda_version((rest or "").strip())
-    return Item(name=_normal(name), spec=version, build=build, channel=channel)
+    spec = _specifier(version)
+    return Item(name=_normal(name), spec=spec, build=build, channel=channel)
 
 
 def _conda_version(text: str) -> tuple[str, str | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fwdoctor.matrices.load import Matrices
@@ -96,6 +96,8 @@ WORDS = st.sampled_from([*SCRAPS.split(), "\\\n"])
 @pytest.mark.property
 @settings(max_examples=60, deadline=None)
 @given(st.lists(WORDS, max_size=8).map(" ".join))
+@example("torch==1.8 =")
+@example("conda install pytorch=1.8= -c pytorch")
 def test_scraps_of_lines_are_translated_or_passed_by(text: str) -> None:
     matrices = _MATRICES
     snapshot = parse_target(ADA, matrices)
