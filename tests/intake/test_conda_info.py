@@ -9,6 +9,7 @@ SAMPLE = """\
           conda version : 4.9.2
        virtual packages : __cuda=11.4=0
                           __glibc=2.31=0
+                          __linux=5.15.0=0
                           __unix=0=0
                platform : linux-64
 """
@@ -21,6 +22,7 @@ def test_virtual_packages_and_platform() -> None:
         "manager": "conda",
         "driver_cuda": "11.4",
         "libc_version": "2.31",
+        "kernel": "5.15.0",
         "os": "linux",
         "machine": "x86_64",
     }

@@ -68,3 +68,19 @@ def test_a_compose_file() -> None:
 def test_text_of_the_toolkit_comes_from_a_container() -> None:
     facts = parse("nvidia-container-cli: initialization error: nvml error\n")
     assert said(facts) == {"container": "docker"}
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("root@3f2a1b4c5d6e:/workspace# nvidia-smi\n", "docker"),
+        ("  limits:\n    nvidia.com/gpu: 1\n", "kubernetes"),
+        ("$ kubectl logs pod\n", "kubernetes"),
+    ],
+)
+def test_signs_of_containers(text: str, kind: str) -> None:
+    assert said(parse(text)) == {"container": kind}
+
+
+def test_a_user_of_a_machine_is_no_container() -> None:
+    assert parse("me@workstation-01:~$ nvidia-smi\n") is None
