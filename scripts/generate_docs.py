@@ -112,15 +112,17 @@ def cli_reference() -> str:
     os.environ["NO_COLOR"] = "1"
     from typer.testing import CliRunner
 
-    from fwdoctor.cli import app
+    from fwdoctor.cli import make_app
 
     runner = CliRunner()
     names = sorted(
-        c.name or c.callback.__name__ for c in app.registered_commands if c.callback
+        c.name or c.callback.__name__
+        for c in make_app().registered_commands
+        if c.callback
     )
     parts = ["# Commands\n"]
     for words in ([], *([name] for name in names)):
-        result = runner.invoke(app, [*words, "--help"], prog_name="fwdoctor")
+        result = runner.invoke(make_app(), [*words, "--help"], prog_name="fwdoctor")
         title = " ".join(["fwdoctor", *words])
         text = "\n".join(line.rstrip() for line in result.output.splitlines()).strip()
         parts.append(f"## {title}\n\n```text\n{text}\n```\n")

@@ -16,7 +16,7 @@ import pytest
 import typer
 from typer.main import get_command
 
-from fwdoctor.cli import app
+from fwdoctor.cli import make_app
 from fwdoctor.rules.registry import load_rules
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -111,13 +111,13 @@ def test_codes_are_rules_under_their_names(path: Path) -> None:
 
 
 def commands() -> dict[str, typer.core.TyperCommand]:
-    group = get_command(app)
+    group = get_command(make_app())
     return dict(group.commands)  # type: ignore[attr-defined]  # a group of commands
 
 
 def own_options() -> set[str]:
     """Options of `fwdoctor` itself."""
-    parameters = get_command(app).params
+    parameters = get_command(make_app()).params
     return {name for parameter in parameters for name in parameter.opts} | {"--help"}
 
 

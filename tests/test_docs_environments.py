@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from fwdoctor.cli import app
+from fwdoctor.cli import make_app
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "environments.md"
 BLOCKS = re.findall(r"```\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
@@ -27,5 +27,5 @@ def test_the_command_works(
     monkeypatch.chdir(tmp_path)
     program, *words = shlex.split(line)
     assert program == "fwdoctor"
-    result = CliRunner().invoke(app, words)
+    result = CliRunner().invoke(make_app(), words)
     assert result.exit_code == 0, result.output

@@ -5,45 +5,52 @@ Command modules import nothing heavy at the top; each imports what it needs in i
 
 from __future__ import annotations
 
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 import typer
 
-from fwdoctor.cli import (
-    check,
-    env,
-    explain,
-    image,
-    matrix,
-    recommend,
-    rules,
-    smoke,
-    snapshot,
-    translate,
-    triage,
+from fwdoctor.cli.plain_values import Command, Group
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# Each is a file here with a function of the same name; `--help` keeps this order.
+COMMANDS = (
+    "check",
+    "snapshot",
+    "triage",
+    "explain",
+    "rules",
+    "matrix",
+    "recommend",
+    "env",
+    "translate",
+    "smoke",
+    "image",
 )
 
-app = typer.Typer(
-    name="fwdoctor",
-    help="GPU install doctor for PyTorch and TensorFlow.",
-    epilog="Start with: fwdoctor check --python .venv",
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command()(check.check)
-app.command()(snapshot.snapshot)
-app.command()(triage.triage)
-app.command()(explain.explain)
-app.command()(rules.rules)
-app.command()(matrix.matrix)
-app.command()(recommend.recommend)
-app.command()(env.env)
-app.command()(translate.translate)
-app.command()(smoke.smoke)
-app.command()(image.image)
+
+def make_app(commands: Iterable[str] = COMMANDS) -> typer.Typer:
+    """The command line with these commands."""
+    app = typer.Typer(
+        name="fwdoctor",
+        cls=Group,
+        help="GPU install doctor for PyTorch and TensorFlow.",
+        epilog="Start with: fwdoctor check --python .venv",
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        no_args_is_help=True,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback(invoke_without_command=True)(_main)
+    for name in commands:
+        module = import_module(f"fwdoctor.cli.{name}")
+        app.command(name, cls=Command)(getattr(module, name))
+    return app
 
 
-@app.callback(invoke_without_command=True)
 def _main(
     version: bool = typer.Option(  # typer declares flags as booleans
         False, "--version", "-V", help="Print the version and exit."
@@ -58,4 +65,6 @@ def _main(
 
 def run() -> None:
     """Run the command line; exits with a documented code."""
-    app()
+    asked = sys.argv[1:2]
+    # typer reads the options of every command it is given: hand it the one asked for.
+    make_app(asked if asked and asked[0] in COMMANDS else COMMANDS)()

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from fwdoctor.cli import app
+from fwdoctor.cli import make_app
 
 T4 = ("--target", "gpu=T4,driver=535.54.03")
 
 
 def run(*words: str) -> Result:
-    return CliRunner().invoke(app, ["env", *words])
+    return CliRunner().invoke(make_app(), ["env", *words])
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from fwdoctor.cli import app
+from fwdoctor.cli import make_app
 from fwdoctor.envs import locks
 
 T4 = ("--target", "gpu=T4,driver=535.54.03")
@@ -21,7 +21,7 @@ needs_uv = pytest.mark.skipif(shutil.which("uv") is None, reason="uv is not on P
 
 
 def run(*words: str) -> Result:
-    return CliRunner().invoke(app, ["env", *words])
+    return CliRunner().invoke(make_app(), ["env", *words])
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from fwdoctor import compat
-from fwdoctor.cli import app, matrix
+from fwdoctor.cli import make_app, matrix
 from fwdoctor.matrices import load, query
 from fwdoctor.matrices.load import Matrices
 from fwdoctor.versions import CudaVersion
@@ -22,7 +22,7 @@ MATRICES = Path(__file__).resolve().parents[2] / "matrices"
 
 def run(*words: str) -> Result:
     """`fwdoctor matrix …` in this process."""
-    return CliRunner().invoke(app, ["matrix", *words])
+    return CliRunner().invoke(make_app(), ["matrix", *words])
 
 
 def answer(*words: str) -> Any:

@@ -7,11 +7,11 @@ import json
 import pytest
 from typer.testing import CliRunner, Result
 
-from fwdoctor.cli import app
+from fwdoctor.cli import make_app
 
 
 def run(*words: str) -> Result:
-    return CliRunner().invoke(app, ["recommend", *words])
+    return CliRunner().invoke(make_app(), ["recommend", *words])
 
 
 def test_says_what_to_type_why_and_why_not_newer() -> None:

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from fwdoctor.cli import app
+from fwdoctor.cli import make_app
 
 TARGET = ("--target", "gpu=RTX 4090,driver=550.54.14")
 
 
 def run(*words: str, stdin: str | None = None) -> Result:
-    return CliRunner().invoke(app, ["translate", *words], input=stdin)
+    return CliRunner().invoke(make_app(), ["translate", *words], input=stdin)
 
 
 def test_then_today_and_now() -> None:
