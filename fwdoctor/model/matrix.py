@@ -6,7 +6,7 @@ JSON files; `Matrices.raw` gives them back for display.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fwdoctor.versions import ComputeCapability, CudaVersion, DriverVersion
@@ -50,8 +50,8 @@ class Release:
     requires: Mapping[str, str] = field(default_factory=dict)
     extras: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     companions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    variants: tuple[Variant, ...] = ()
-    conda: tuple[Variant, ...] = ()
+    variants: Sequence[Variant] = ()
+    conda: Sequence[Variant] = ()
     # folders of NVIDIA wheels its own library search does not reach (measured):
     runpath_lacks: tuple[str, ...] = ()
 
