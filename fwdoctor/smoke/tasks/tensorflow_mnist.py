@@ -6,10 +6,10 @@ the NumPy and Keras that come with it.
 
 import gc
 import sys
-import time
 
 import journal as notes
 from journal import Failure, Journal, Skip
+from training import LEFT_BYTES, MATMUL_SIZE, MIXED_STEPS, Training
 
 sys.path.append(notes.INSIDE)
 from stages import forbid_core_dump, loaded_cudnn
@@ -18,65 +18,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, List
 
-MATMUL_SIZE = 256
-MIXED_STEPS = 20
-# TensorFlow keeps its pool until the process ends; what tensors hold must go.
-LEFT_BYTES = 64 * 2**20
 
-
-class Task:
-    """The stages in order; each is a method that returns what it saw."""
+class Task(Training):
+    """The stages in TensorFlow."""
 
     def __init__(self, journal):
         # type: (Journal) -> None
-        self.journal = journal
-        self.plan = journal.plan
-        self.device = self.plan["device"]
-        self.is_gpu = self.device.startswith("cuda")
+        Training.__init__(self, journal)
         self.name = "GPU:0" if self.is_gpu else "CPU:0"  # TensorFlow's name of it
-        self.data = {}  # type: Dict[str, Any]
-        self.model = None  # type: Any
         self.capability = (0, 0)  # of the GPU
-
-    def run(self):
-        # type: () -> None
-        """Until the first stage that ends in an exception."""
-        run = self.journal.run
-        if not (
-            run("import", self.import_framework) and run("device", self.see_device)
-        ):
-            return
-        if self.journal.has_failed() or not run("allocate", self.allocate):
-            return
-        if self.plan["max_steps"] is None:
-            if not (run("matmul", self.matmul) and run("convolution", self.convolve)):
-                return
-        if all(self.run_preset(preset) for preset in self.plan["presets"]):
-            if self.plan["max_steps"] is None:
-                self.run_extras()
-            self.journal.finish()
-
-    def run_preset(self, preset):
-        # type: (Dict[str, Any]) -> bool
-        """Train one model and look at it."""
-        run, name = self.journal.run, preset["name"]
-        if not run("train", lambda: self.train(preset), name):
-            return False
-        if self.plan["max_steps"] is not None:
-            return True
-        return run("accuracy", lambda: self.test(preset), name) and run(
-            "placement", self.place, name
-        )
-
-    def run_extras(self):
-        # type: () -> None
-        """What goes beyond plain training; none of it stops the others."""
-        preset = self.plan["presets"][0]
-        self.journal.run("mixed-precision", lambda: self.mix(preset), preset["name"])
-        self.journal.run("compile", lambda: self.compile(preset), preset["name"])
-        self.journal.run("memory-released", self.release)
-
-    # -- stages -------------------------------------------------------------------
 
     def import_framework(self):
         # type: () -> str
@@ -190,17 +140,6 @@ class Task:
             return "convolution on the CPU, without cuDNN,"
         self.journal.facts["cudnn"] = loaded_cudnn()
         return "convolution through cuDNN {}".format(self.journal.facts["cudnn"])
-
-    def train(self, preset):
-        # type: (Dict[str, Any]) -> str
-        """Train with the given weights and batches; loss finite and falling."""
-        self.model = self.build(preset)
-        begun = time.time()
-        losses = self.steps(preset, self.model, self.plan["max_steps"])
-        self.journal.curves[preset["name"]] = [notes.plain(x) for x in losses]
-        must_fall = self.plan["max_steps"] is None and preset["mark"] is not None
-        said = notes.check_curve(losses, must_fall)
-        return "{}, {:.1f} s".format(said, time.time() - begun)
 
     def steps(self, preset, model, limit, **options):
         # type: (Dict[str, Any], Any, Any, Any) -> List[float]
@@ -326,8 +265,6 @@ class Task:
         if left > LEFT_BYTES:
             raise Failure("not-released", text)
         return text
-
-    # -- parts ----------------------------------------------------------------------
 
     def array(self, name, kind):
         # type: (str, str) -> Any
