@@ -33,20 +33,9 @@ def check(
         str | None,
         typer.Option(help="Fail unless usable: gpu,torch,tensorflow.", metavar="LIST"),
     ] = None,
-    fail_on: Annotated[
-        str,
-        typer.Option(
-            help="Exit 1 from this severity: error, warning or never.", metavar="LEVEL"
-        ),
-    ] = "error",
-    select: Annotated[
-        str | None,
-        typer.Option(help="Only these rules (codes or names).", metavar="LIST"),
-    ] = None,
-    ignore: Annotated[
-        str | None,
-        typer.Option(help="Leave out these rules (codes or names).", metavar="LIST"),
-    ] = None,
+    fail_on: options.FailOn = "error",
+    select: options.Select = None,
+    ignore: options.Ignore = None,
     deep: Annotated[
         bool,
         typer.Option("--deep", help="Also import the frameworks, in child processes."),

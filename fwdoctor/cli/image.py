@@ -57,20 +57,9 @@ def image(
             help="Fail unless built for CUDA: torch,tensorflow.", metavar="LIST"
         ),
     ] = None,
-    fail_on: Annotated[
-        str,
-        typer.Option(
-            help="Exit 1 from this severity: error, warning or never.", metavar="LEVEL"
-        ),
-    ] = "error",
-    select: Annotated[
-        str | None,
-        typer.Option(help="Only these rules (codes or names).", metavar="LIST"),
-    ] = None,
-    ignore: Annotated[
-        str | None,
-        typer.Option(help="Leave out these rules (codes or names).", metavar="LIST"),
-    ] = None,
+    fail_on: options.FailOn = "error",
+    select: options.Select = None,
+    ignore: options.Ignore = None,
     expect: options.Expect = None,
     exit_style: options.ExitStyle = "plain",
     also: Annotated[

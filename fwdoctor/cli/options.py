@@ -45,7 +45,23 @@ Verbose = Annotated[
     bool,
     typer.Option("--verbose", "-v", help="Evidence, times, passed and skipped checks."),
 ]
-
+FailOn = Annotated[
+    str,
+    typer.Option(
+        help="Exit 1 from this severity: error, warning or never.", metavar="LEVEL"
+    ),
+]
+Select = Annotated[
+    str | None,
+    typer.Option(help="Only these rules (codes or names).", metavar="LIST"),
+]
+Ignore = Annotated[
+    str | None,
+    typer.Option(help="Leave out these rules (codes or names).", metavar="LIST"),
+]
+TextOrJson = Annotated[
+    str, typer.Option("--format", "-f", help="terminal or json.", metavar="FORMAT")
+]
 Expect = Annotated[
     str | None,
     typer.Option(

@@ -29,9 +29,7 @@ def recommend(
     manager: planning.ManagerOption = None,
     companions: planning.With = None,
     prefer: planning.Prefer = "newest",
-    format_name: Annotated[
-        str, typer.Option("--format", "-f", help="terminal or json.", metavar="FORMAT")
-    ] = "terminal",
+    format_name: options.TextOrJson = "terminal",
     output: options.Output = None,
     color: options.Color = "auto",
     quiet: options.Quiet = False,

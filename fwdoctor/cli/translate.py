@@ -30,9 +30,7 @@ def translate(
     ],
     target: planning.TargetOption = None,
     snapshot: planning.SnapshotOption = None,
-    format_name: Annotated[
-        str, typer.Option("--format", "-f", help="terminal or json.", metavar="FORMAT")
-    ] = "terminal",
+    format_name: options.TextOrJson = "terminal",
     output: options.Output = None,
     color: options.Color = "auto",
     quiet: options.Quiet = False,

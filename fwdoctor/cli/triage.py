@@ -24,12 +24,7 @@ def triage(
         list[str],
         typer.Argument(help="Files to read; - is standard input.", metavar="FILE..."),
     ],
-    fail_on: Annotated[
-        str,
-        typer.Option(
-            help="Exit 1 from this severity: error, warning or never.", metavar="LEVEL"
-        ),
-    ] = "error",
+    fail_on: options.FailOn = "error",
     format_name: options.Format = "terminal",
     output: options.Output = None,
     color: options.Color = "auto",
