@@ -20,6 +20,7 @@ FRAMEWORKS: dict[str, FrameworkName] = {
     "tensorflow": "tensorflow",
     "tf": "tensorflow",
 }
+BOTH: tuple[FrameworkName, ...] = ("torch", "tensorflow")
 MANAGERS: dict[str, Manager] = {
     "pip": "pip",
     "uv": "uv",
@@ -47,8 +48,8 @@ def parse_request(
     """The request; raises SolveError saying what cannot be understood."""
     limits = dict(_constraint(text) for text in constraints)
     _check_known(limits, matrices)
-    wished = [_one_of(FRAMEWORKS, word, "--for") for word in frameworks]
-    names = wished or list(limits) or ["torch", "tensorflow"]
+    wished = [name for word in frameworks for name in _wished(word)]
+    names = wished or list(limits) or list(BOTH)
     for name in companions:
         _one_of({word: word for word in COMPANIONS}, name, "--with")
     if python is not None:
@@ -64,9 +65,14 @@ def parse_request(
 
 
 def _ordered(names: Iterable[str]) -> tuple[FrameworkName, ...]:
-    known: tuple[FrameworkName, ...] = ("torch", "tensorflow")
     wished = set(names)
-    return tuple(name for name in known if name in wished)
+    return tuple(name for name in BOTH if name in wished)
+
+
+def _wished(word: str) -> tuple[FrameworkName, ...]:
+    if word.strip().lower() in ("both", "all"):
+        return BOTH
+    return (_one_of(FRAMEWORKS, word, "--for"),)
 
 
 def _one_of(allowed: Mapping[str, _Word], word: str, option: str) -> _Word:

@@ -36,6 +36,15 @@ def test_json_holds_the_plan_and_its_commands() -> None:
     assert {"source", "confidence", "subject", "retrieved"} <= set(plan["sources"][0])
 
 
+@pytest.mark.parametrize("word", ["both", "torch,tensorflow", "PyTorch,TF", "all"])
+def test_both_may_be_said_in_a_word(word: str) -> None:
+    result = run(
+        *("--target", "gpu=RTX 4090,driver=580", "--format", "json"),
+        *("torch>=2.6", "--for", word),
+    )
+    assert json.loads(result.stdout)["request"]["frameworks"] == ["torch", "tensorflow"]
+
+
 def test_verbose_shows_sources() -> None:
     result = run("--target", "gpu=T4,driver=535", "-v")
     assert "\nsource   " in result.stdout
