@@ -132,7 +132,7 @@ def gpu_runs(
         return Verdict(ok=None, reason="the build's compute capabilities are not known")
     if cc in cubins:
         return Verdict(ok=True, how="native", reason=f"the build has {cc.sm}")
-    for cubin in cubins:
+    for cubin in sorted(cubins, reverse=True):  # the driver takes the nearest
         if _cubin_runs(cubin, cc, matrices, build_cuda):
             reason = f"{cubin.sm} code runs on compute capability {cc}"
             return Verdict(ok=True, how="same-major-cubin", reason=reason)
