@@ -1,8 +1,9 @@
-"""Which PyTorch and TensorFlow releases can share one environment from PyPI.
+"""Which PyTorch and TensorFlow releases can share one environment.
 
-First inferred from the measured pins: a package both pin apart is a conflict, and
-NVIDIA packages for two CUDA majors that own the same files are a clobber, which no
+Wheels: first inferred from the measured pins: a package both pin apart is a conflict,
+and NVIDIA packages for two CUDA majors that own the same files are a clobber, which no
 installer notices. Then resolved by `uv`, where it is there, and marked as measured.
+What conda-forge builds is judged in `conda_pairs.py`.
 """
 
 from __future__ import annotations
@@ -74,14 +75,14 @@ def refresh_pairs(matrices: Path, *, today: str, say: Callable[[str], None]) -> 
         if before is None or before["confidence"] == "inferred":
             same = before is not None and before == {**before, **record}
             records[_key(record)] = before if same else {**record, "retrieved": today}
-    _write(path, records.values())
+    write_pairs(path, records.values())
     for key in sorted(records, key=lambda key: _order(records[key]), reverse=True):
         if records[key]["confidence"] == "inferred":
             say(f"pair {key}")
             resolved = resolve_pair(records[key])
             if resolved is not None:
                 records[key] = {**resolved, "retrieved": today}
-                _write(path, records.values())
+                write_pairs(path, records.values())
 
 
 def infer_index_pairs(matrices: Path, *, today: str) -> None:
@@ -104,7 +105,7 @@ def infer_index_pairs(matrices: Path, *, today: str) -> None:
                     records[_key(pair)] = (
                         before if same else {**pair, "retrieved": today}
                     )
-    _write(path, records.values(), (INFERRED,))
+    write_pairs(path, records.values(), (INFERRED,))
 
 
 def _index_rows(matrices: Path, torch: Asked) -> list[Json]:
@@ -231,16 +232,27 @@ def _judge_resolution(versions: Mapping[str, str]) -> Json:
 def _read_asked(
     matrices: Path, framework: str, newest: date, extra: str | None
 ) -> list[Asked]:
+    return [
+        _asked(record, extra)
+        for record in read_recent(matrices, framework, newest)
+        if extra is None or extra in record["extras"]
+    ]
+
+
+def read_recent(matrices: Path, framework: str, newest: date) -> list[Json]:
     """Read the final releases of the last years, oldest first."""
     first = (newest - timedelta(days=365 * YEARS)).isoformat()
-    found = []
-    for path in (matrices / framework).glob("*.json"):
-        record = read_record(path) or {}
-        if record["prerelease"] or (record["released"] or "") < first:
-            continue
-        if extra is None or extra in record["extras"]:
-            found.append(_asked(record, extra))
-    return sorted(found, key=lambda item: Version(item.version))
+    records = [
+        read_record(path) or {} for path in (matrices / framework).glob("*.json")
+    ]
+    return sorted(
+        (
+            record
+            for record in records
+            if not record["prerelease"] and (record["released"] or "") >= first
+        ),
+        key=lambda record: Version(record["version"]),
+    )
 
 
 def _asked(record: Json, extra: str | None) -> Asked:
@@ -282,20 +294,22 @@ def _key(record: Mapping[str, Any]) -> str:
     )
 
 
-def _order(record: Mapping[str, Any]) -> tuple[Version, Version, str, str]:
+def _order(record: Mapping[str, Any]) -> tuple[Version, Version, str, str, str]:
     return (
         Version(record["torch"]),
         Version(record["tensorflow"]),
         record["extra"] or "",
         record.get("variant", ""),
+        record["platform"],
     )
 
 
-def _write(
+def write_pairs(
     path: Path,
     records: Iterable[Json],
     sources: tuple[Json, ...] = (RESOLVED, INFERRED),
 ) -> None:
+    """Write a file of pairs: one record a line, in order of version."""
     lines = [
         json.dumps(item, sort_keys=True, ensure_ascii=False)
         for item in sorted(records, key=_order)

@@ -19,6 +19,7 @@ from packaging.version import InvalidVersion, Version
 
 from fwdoctor.errors import ExitCode, FwdoctorError, UsageError
 from fwdoctor.matrices.companions import Companion, companions_of, read_companions
+from fwdoctor.matrices.conda_pairs import infer_conda_pairs
 from fwdoctor.matrices.index_reader import (
     IndexReadError,
     MissingPageError,
@@ -60,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             refresh(framework, versions, options.matrices, _options(options))
         if options.pairs:
             infer_index_pairs(options.matrices, today=_today())
+            infer_conda_pairs(options.matrices, today=_today())
             refresh_pairs(options.matrices, today=_today(), say=_say)
     except FwdoctorError as error:
         _say(

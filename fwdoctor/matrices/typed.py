@@ -90,7 +90,12 @@ def read_pair(row: Record) -> Pair:
         python=row.texts("python"),
         platform=row.get("platform", str),
         colliding=row.texts("colliding"),
+        builds=tuple(row.rows("builds", _read_builds)),
     )
+
+
+def _read_builds(row: Record) -> tuple[str, str]:
+    return row.text("torch"), row.text("tensorflow")
 
 
 def read_toolkit(row: Record) -> CudaToolkit:

@@ -142,12 +142,14 @@ class ErrorCode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """Whether two framework releases from PyPI can share one environment."""
+    """Whether two framework releases of one origin can share one environment."""
 
     torch: str
     tensorflow: str
-    outcome: str  # clean, conflict, clobber
+    outcome: str  # clean, conflict, clobber, unknown
     extra: str | None = None
     python: tuple[str, ...] = ()
     platform: str | None = None
     colliding: tuple[str, ...] = ()
+    # Patterns of (torch, tensorflow) build strings that agree, of a conda channel:
+    builds: tuple[tuple[str, str], ...] = ()

@@ -1,4 +1,4 @@
-"""PyTorch and TensorFlow in one environment: measured pairs, inferred ones, conda.
+"""PyTorch and TensorFlow in one environment: recorded pairs, inferred ones, conda.
 
 Wheels for two CUDA majors overwrite each other's files, so a pair always has one.
 """
@@ -8,18 +8,31 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fwdoctor.matrices.record import Record
+from fwdoctor.matrices.typed import read_pair
 from fwdoctor.model.plan import PassedOver
 from fwdoctor.solve.candidates import preference
 from fwdoctor.solve.pins import AND_CUDA, choose_python
 from fwdoctor.solve.search import label, look_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from fwdoctor.matrices.load import Matrices
     from fwdoctor.model.matrix import Pair
     from fwdoctor.solve.candidates import Candidate, Machine
     from fwdoctor.solve.search import Wish
+
+
+CONDA_FORGE = "conda-forge"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownPairs:
+    """What is recorded of pairs: wheels by version, conda builds by platform too."""
+
+    wheels: Mapping[tuple[str, str], Pair]
+    conda: Mapping[tuple[str, str, str | None], Pair]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +64,11 @@ def find_joint(
     """
     every_torch = list(_builds(torch, machine, matrices))
     every_tensorflow = list(_builds(tensorflow, machine, matrices))
-    measured = measured_pairs(matrices)
+    known = measured_pairs(matrices)
     for wanted in ("measured", "inferred"):
         for build in every_tensorflow:
             for other in every_torch:
-                found = agree(other, build, measured, machine)
+                found = agree(other, build, known, machine)
                 if not found.ok or found.confidence != wanted:
                     continue
                 if choose_python((other, build), machine, matrices) is None:
@@ -66,7 +79,7 @@ def find_joint(
                     how=found.how,
                     confidence=found.confidence,
                     passed_over=tuple(
-                        _newer(every_torch, other, build, measured, machine)
+                        _newer(every_torch, other, build, known, machine)
                     ),
                 )
     return None
@@ -81,19 +94,27 @@ def _builds(wish: Wish, machine: Machine, matrices: Matrices) -> Iterator[Candid
             yield from sorted(found, key=preference)
 
 
-def measured_pairs(matrices: Matrices) -> dict[tuple[str, str], Pair]:
-    """Pairs with NVIDIA's wheels, by their two versions."""
-    return {
-        (pair.torch, pair.tensorflow): pair
-        for pair in matrices.pairs()
-        if pair.extra == AND_CUDA
-    }
+def measured_pairs(matrices: Matrices) -> KnownPairs:
+    """Pairs with NVIDIA's wheels, and what is inferred of those of conda-forge."""
+    name = f"pairs/{CONDA_FORGE}.json"
+    conda = Record(str(matrices.folder / name), "", matrices.raw(name))
+    return KnownPairs(
+        wheels={
+            (pair.torch, pair.tensorflow): pair
+            for pair in matrices.pairs()
+            if pair.extra == AND_CUDA
+        },
+        conda={
+            (pair.torch, pair.tensorflow, pair.platform): pair
+            for pair in conda.rows("records", read_pair)
+        },
+    )
 
 
 def agree(
     torch: Candidate,
     tensorflow: Candidate,
-    measured: dict[tuple[str, str], Pair],
+    known: KnownPairs,
     machine: Machine,
 ) -> Agreement:
     """Can these two builds share one environment?"""
@@ -101,7 +122,7 @@ def agree(
     if mine.cuda is None or its.cuda is None:
         return Agreement(ok=True, how="neither needs CUDA", confidence="measured")
     if mine.build and its.build:
-        return _agree_on_conda(torch, tensorflow)
+        return _agree_on_conda(torch, tensorflow, known, machine)
     if mine.build or its.build:
         how = "one comes as a conda package, the other as a wheel"
         return Agreement(ok=False, how=how, confidence="documented")
@@ -109,7 +130,7 @@ def agree(
         shared = f"CUDA {mine.cuda.major} and CUDA {its.cuda.major}"
         how = f"the wheels for {shared} overwrite each other's files"
         return Agreement(ok=False, how=how, confidence="measured")
-    pair = measured.get((torch.release.version, tensorflow.release.version))
+    pair = known.wheels.get((torch.release.version, tensorflow.release.version))
     if mine.index == "pypi" and pair is not None:
         return _as_measured(pair, machine)
     return _by_pins(torch, tensorflow)
@@ -160,7 +181,9 @@ def colliding_pins(torch: Candidate, tensorflow: Candidate) -> Iterator[str]:
             yield name
 
 
-def _agree_on_conda(torch: Candidate, tensorflow: Candidate) -> Agreement:
+def _agree_on_conda(
+    torch: Candidate, tensorflow: Candidate, known: KnownPairs, machine: Machine
+) -> Agreement:
     mine, its = torch.variant, tensorflow.variant
     if mine.index != its.index or mine.cuda is None or its.cuda is None:
         how = f"they come from {mine.index} and {its.index}, which do not mix"
@@ -168,6 +191,10 @@ def _agree_on_conda(torch: Candidate, tensorflow: Candidate) -> Agreement:
     if mine.cuda.major != its.cuda.major:
         how = f"built for CUDA {mine.cuda} and CUDA {its.cuda}"
         return Agreement(ok=False, how=how, confidence="documented")
+    key = (torch.release.version, tensorflow.release.version, machine.platform)
+    pair = known.conda.get(key) if mine.index == CONDA_FORGE else None
+    if pair is not None and pair.outcome != "unknown":
+        return _by_recipes(pair, torch, tensorflow)
     how = (
         f"{mine.index} builds both for CUDA {mine.cuda.major}, and conda keeps one"
         " copy of each library; inferred, not resolved: check with"
@@ -176,11 +203,24 @@ def _agree_on_conda(torch: Candidate, tensorflow: Candidate) -> Agreement:
     return Agreement(ok=True, how=how, confidence="inferred")
 
 
+def _by_recipes(pair: Pair, torch: Candidate, tensorflow: Candidate) -> Agreement:
+    """What the pins in the two recipes say of these builds."""
+    if (torch.variant.build, tensorflow.variant.build) in pair.builds:
+        how = (
+            f"{CONDA_FORGE} pins both to the same libraries; inferred, not resolved:"
+            " check with `fwdoctor env --verify`"
+        )
+        return Agreement(ok=True, how=how, confidence="inferred")
+    names = ", ".join(pair.colliding) or "libraries"
+    how = f"{CONDA_FORGE} built them for different versions of {names}"
+    return Agreement(ok=False, how=how, confidence="inferred")
+
+
 def _newer(
     every_torch: list[Candidate],
     chosen: Candidate,
     tensorflow: Candidate,
-    measured: dict[tuple[str, str], Pair],
+    known: KnownPairs,
     machine: Machine,
 ) -> Iterator[PassedOver]:
     """PyTorch releases that run here and were not taken because of TensorFlow."""
@@ -188,7 +228,7 @@ def _newer(
     for build in every_torch:
         if build.release.version == chosen.release.version:
             break
-        found = agree(build, tensorflow, measured, machine)
+        found = agree(build, tensorflow, known, machine)
         if not found.ok:
             key = (build.release.version, found.how)
             reasons.setdefault(key, []).append(label(build.variant))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from packaging.version import Version
 
+from fwdoctor.matrices.conda_pairs import infer_conda_pairs
 from fwdoctor.matrices.load import Matrices, find_matrices_folder
 from fwdoctor.matrices.measurement import row_name, sort_capabilities, split_platforms
 from fwdoctor.matrices.pairs import find_clobbers
@@ -268,15 +270,80 @@ def test_pairs_name_known_releases_once_and_in_order(name: str) -> None:
         assert ("variant" in pair) is (name == "pytorch-index")
         assert pair["extra"] is None or pair["extra"] in tensorflow["extras"]
         assert bool(pair["colliding"]) is (pair["outcome"] != "clean")
-        keys.append(
-            (
-                Version(pair["torch"]),
-                Version(pair["tensorflow"]),
-                pair["extra"] or "",
-                pair.get("variant", ""),
-            )
-        )
+        keys.append(pair_key(pair))
     assert keys == sorted(set(keys))
+
+
+def pair_key(pair: Json) -> tuple[Version, Version, str, str, str]:
+    return (
+        Version(pair["torch"]),
+        Version(pair["tensorflow"]),
+        pair["extra"] or "",
+        pair.get("variant", ""),
+        pair["platform"],
+    )
+
+
+def cuda_builds(data: Json, platform: str) -> dict[str, Json]:
+    return {
+        row["build"]: row
+        for row in conda_rows(data)
+        if row["channel"] == "conda-forge" and row["cuda"]
+        if platform in row["platforms"]
+    }
+
+
+def test_pairs_of_conda_forge_name_builds_of_one_cuda_major_with_known_pins() -> None:
+    found = pairs("conda-forge")
+    for pair in found:
+        of_both = {
+            name: cuda_builds(
+                record(FOLDER / name / f"{pair[name]}.json"), pair["platform"]
+            )
+            for name in ("torch", "tensorflow")
+        }
+        for named in pair["builds"]:
+            one, other = (of_both[name][named[name]] for name in of_both)
+            assert one["cuda"].split(".")[0] == other["cuda"].split(".")[0]
+            assert one["pins"]
+            assert other["pins"]
+            assert set(one["python"]) & set(other["python"]) <= set(pair["python"])
+        assert pair["channel"] == "conda-forge"
+        assert bool(pair["builds"]) is (pair["outcome"] == "clean")
+        assert bool(pair["colliding"]) is (pair["outcome"] == "conflict")
+    keys = [pair_key(pair) for pair in found]
+    assert keys == sorted(set(keys))
+
+
+def test_pairs_of_conda_forge_are_as_inferred_today(tmp_path: Path) -> None:
+    for name in ("torch", "tensorflow", "pairs"):
+        shutil.copytree(FOLDER / name, tmp_path / name)
+    day = max(pair["retrieved"] for pair in pairs("conda-forge"))
+    infer_conda_pairs(tmp_path, today=day)
+    name = "pairs/conda-forge.json"
+    assert (tmp_path / name).read_bytes() == (FOLDER / name).read_bytes()
+
+
+# The first is what conda's solver said to the maintainers of the recipe:
+# https://github.com/conda-forge/pytorch-cpu-feedstock/pull/309
+@pytest.mark.parametrize(
+    ("torch", "tensorflow", "colliding"),
+    [
+        ("2.5.1", "2.17.0", ["libprotobuf"]),
+        ("2.5.1", "2.18.0", []),
+        ("2.10.0", "2.19.1", []),
+        ("2.13.0", "2.19.1", ["libabseil", "libprotobuf"]),
+    ],
+)
+def test_pairs_of_conda_forge_by_hand(
+    torch: str, tensorflow: str, colliding: list[str]
+) -> None:
+    (pair,) = [
+        item
+        for item in pairs("conda-forge")
+        if (item["torch"], item["tensorflow"]) == (torch, tensorflow)
+    ]
+    assert pair["colliding"] == colliding
 
 
 def test_resolved_pairs_carry_the_clobber_they_claim() -> None:

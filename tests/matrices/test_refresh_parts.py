@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.specifiers import SpecifierSet
@@ -12,6 +13,7 @@ from packaging.version import Version
 
 from fwdoctor.errors import MatrixError
 from fwdoctor.matrices.companions import Companion, companions_of
+from fwdoctor.matrices.conda_pairs import infer_conda_pair
 from fwdoctor.matrices.fat_binaries import FatBinaryCode, iter_fat_binaries, own_code
 from fwdoctor.matrices.index_reader import (
     IndexFile,
@@ -44,6 +46,8 @@ from fwdoctor.matrices.requirements_of import (
     split_extras,
 )
 from fwdoctor.matrices.wheel_names import parse_wheels
+
+Json = dict[str, Any]
 
 BUILD_INFO_2_21 = """\
 import collections
@@ -389,6 +393,74 @@ def test_pins_apart_are_a_conflict_and_two_majors_a_clobber() -> None:
     clean = infer_pair(torch12, older, "and-cuda")
     assert clean is not None
     assert (clean["outcome"], clean["colliding"]) == ("clean", [])
+
+
+def conda_release(version: str, *builds: Json) -> Json:
+    row = {
+        "channel": "conda-forge",
+        "platforms": ["linux-x86_64"],
+        "python": ["3.12"],
+    }
+    rows = [{"build": f"cuda{b['cuda']}*", **row, **b} for b in builds]
+    return {"version": version, "authored": {"conda": rows}}
+
+
+NEW = {"cudnn": "9", "libabseil": "20250512", "libprotobuf": "6.31.1"}
+OLD = {"cudnn": "9", "libabseil": "20240722", "libprotobuf": "5.28.3"}
+
+
+@pytest.mark.parametrize(
+    ("cuda", "pins", "expected"),
+    [
+        pytest.param("12.9", [NEW], ("clean", []), id="alike"),
+        pytest.param("12.9", [OLD, NEW], ("clean", []), id="one-rebuild-alike"),
+        pytest.param(
+            "12.9", [OLD], ("conflict", ["libabseil", "libprotobuf"]), id="apart"
+        ),
+        pytest.param("13.0", [NEW], ("conflict", ["cuda-version"]), id="two-majors"),
+        pytest.param("12.9", [], ("unknown", []), id="no-pins"),
+        pytest.param(
+            "12.9", [{"libprotobuf": "6.31.1"}], ("unknown", []), id="half-known"
+        ),
+        pytest.param(
+            "12.9",
+            [{"cudnn": "9", "libprotobuf": "6.31.1"}],
+            ("clean", []),
+            id="libabseil-by-way-of-libprotobuf",
+        ),
+        pytest.param(
+            "12.9",
+            [{**NEW, "platforms": ["linux-aarch64"]}],
+            ("unknown", []),
+            id="pins-of-another-platform",
+        ),
+    ],
+)
+def test_conda_builds_are_judged_by_cuda_and_pins(
+    cuda: str, pins: list[Json], expected: tuple[str, list[str]]
+) -> None:
+    torch = conda_release("2.9.1", {"cuda": cuda, "pins": pins})
+    tensorflow = conda_release("2.19.1", {"cuda": "12.8", "pins": [NEW]})
+    pair = infer_conda_pair(torch, tensorflow, "linux-x86_64")
+    assert pair is not None
+    assert (pair["outcome"], pair["colliding"]) == expected
+    named = [{"torch": f"cuda{cuda}*", "tensorflow": "cuda12.8*"}]
+    assert pair["builds"] == (named if expected[0] == "clean" else [])
+
+
+def test_of_several_conda_builds_the_best_decide() -> None:
+    older = {"cuda": "12.0", "pins": [OLD], "python": ["3.9", "3.12"]}
+    newer = {"cuda": "12.9", "pins": [NEW], "python": ["3.10", "3.12"]}
+    foreign = {"cuda": "12.9", "pins": [NEW], "channel": "defaults"}
+    cpu = {"cuda": None, "pins": [NEW]}
+    torch = conda_release("2.9.1", older, newer, foreign, cpu)
+    tensorflow = conda_release("2.19.1", {**newer, "python": ["3.9", "3.10"]})
+    pair = infer_conda_pair(torch, tensorflow, "linux-x86_64")
+    assert pair is not None
+    assert pair["builds"] == [{"torch": "cuda12.9*", "tensorflow": "cuda12.9*"}]
+    assert pair["python"] == ["3.10"]
+    assert infer_conda_pair(torch, tensorflow, "linux-aarch64") is None
+    assert infer_conda_pair(torch, conda_release("2.20.0"), "linux-x86_64") is None
 
 
 def test_pairs_without_a_shared_python_are_left_out() -> None:
