@@ -130,6 +130,10 @@ class Matrices:
         """Measured pairs of PyTorch and TensorFlow releases on PyPI."""
         return self._table("pairs/pypi.json", typed.read_pair)
 
+    def conda_pairs(self) -> Sequence[Pair]:
+        """Pairs of conda-forge's builds, by the pins of their recipes."""
+        return self._table("pairs/conda-forge.json", typed.read_pair)
+
     # NVIDIA
 
     def toolkits(self) -> Sequence[CudaToolkit]:

@@ -220,12 +220,12 @@ def _other_manager(framework: FrameworkName, manager: Manager, found: Candidate)
 
 def _why_apart(builds: list[Candidate], task: Task) -> str:
     """The collision that keeps the two builds apart."""
-    from fwdoctor.solve.both import agree, measured_pairs
+    from fwdoctor.solve.both import agree, known_pairs
 
     by_name = {framework_of(build): build for build in builds}
     torch, tensorflow = by_name["torch"], by_name["tensorflow"]
-    measured = measured_pairs(task.matrices)
-    found = agree(torch, tensorflow, measured, task.machine)
+    known = known_pairs(task.matrices)
+    found = agree(torch, tensorflow, known, task.machine)
     names = f"torch {torch.release.version} and tensorflow {tensorflow.release.version}"
     if found.ok:
         return f"{names} have no Python version in common, so each has its own"

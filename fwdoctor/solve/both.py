@@ -8,8 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fwdoctor.matrices.record import Record
-from fwdoctor.matrices.typed import read_pair
 from fwdoctor.model.plan import PassedOver
 from fwdoctor.solve.candidates import preference
 from fwdoctor.solve.pins import AND_CUDA, choose_python
@@ -64,7 +62,7 @@ def find_joint(
     """
     every_torch = list(_builds(torch, machine, matrices))
     every_tensorflow = list(_builds(tensorflow, machine, matrices))
-    known = measured_pairs(matrices)
+    known = known_pairs(matrices)
     for wanted in ("measured", "inferred"):
         for build in every_tensorflow:
             for other in every_torch:
@@ -94,10 +92,8 @@ def _builds(wish: Wish, machine: Machine, matrices: Matrices) -> Iterator[Candid
             yield from sorted(found, key=preference)
 
 
-def measured_pairs(matrices: Matrices) -> KnownPairs:
+def known_pairs(matrices: Matrices) -> KnownPairs:
     """Pairs with NVIDIA's wheels, and what is inferred of those of conda-forge."""
-    name = f"pairs/{CONDA_FORGE}.json"
-    conda = Record(str(matrices.folder / name), "", matrices.raw(name))
     return KnownPairs(
         wheels={
             (pair.torch, pair.tensorflow): pair
@@ -106,7 +102,7 @@ def measured_pairs(matrices: Matrices) -> KnownPairs:
         },
         conda={
             (pair.torch, pair.tensorflow, pair.platform): pair
-            for pair in conda.rows("records", read_pair)
+            for pair in matrices.conda_pairs()
         },
     )
 

@@ -10,7 +10,7 @@ import pytest
 
 from fwdoctor.errors import MatrixError
 from fwdoctor.matrices.load import Matrices
-from fwdoctor.solve.both import Agreement, agree, measured_pairs
+from fwdoctor.solve.both import Agreement, agree, known_pairs
 from fwdoctor.solve.candidates import Candidate, Machine
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def judge(
     return agree(
         conda_build(matrices, "torch", torch),
         conda_build(matrices, "tensorflow", tensorflow),
-        measured_pairs(matrices),
+        known_pairs(matrices),
         machine,
     )
 
@@ -92,4 +92,4 @@ def test_a_damaged_file_of_pairs_is_named(tmp_path: Path) -> None:
     data["records"][0]["builds"] = [{"torch": 12}]
     path.write_text(json.dumps(data))
     with pytest.raises(MatrixError, match=r"conda-forge\.json: field builds\[0\]"):
-        measured_pairs(Matrices(folder))
+        known_pairs(Matrices(folder))
