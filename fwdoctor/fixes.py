@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fwdoctor import presence
+from fwdoctor.driver_branches import (
+    driver_branch_for,
+    gpu_capabilities,
+    need_proprietary,
+)
 from fwdoctor.model.finding import Fix
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from fwdoctor.matrices.load import Matrices
-    from fwdoctor.model.matrix import DriverBranch
     from fwdoctor.model.snapshot import Environment, Snapshot
     from fwdoctor.versions import DriverVersion
 
@@ -97,7 +100,8 @@ def driver_upgrade(
     snapshot: Snapshot, matrices: Matrices, least: DriverVersion | None
 ) -> Fix:
     """How to get a driver of at least this version onto this machine."""
-    name = f"driver {least} or newer" if least else "a newer driver"
+    other = "a newer driver" if snapshot.driver.version else "NVIDIA's driver"
+    name = f"driver {least} or newer" if least else other
     if snapshot.host.is_wsl:
         why = f"install {name} on Windows; WSL takes its driver from there"
         return Fix(effort="host-root", why=why, verify="nvidia-smi")
@@ -118,55 +122,25 @@ def driver_upgrade(
 def _driver_commands(
     snapshot: Snapshot, matrices: Matrices, least: DriverVersion | None
 ) -> tuple[str, ...]:
-    branch = driver_branch_for(snapshot, matrices, least)
-    if branch is None or snapshot.host.os != "linux":
+    if snapshot.host.os != "linux":
         return ()
-    is_open = branch.open_modules == "default" and not _has_gpu_without_open_modules(
-        snapshot, matrices
+    capabilities = gpu_capabilities(snapshot, matrices)
+    if capabilities is None and least is None:
+        return _choosing_itself(snapshot)
+    branch = driver_branch_for(snapshot, matrices, least)
+    if branch is None:
+        return ()
+    is_open = branch.open_modules == "default" and not need_proprietary(
+        capabilities or (), matrices
     )
     return driver_install(snapshot, branch.branch, is_open=is_open)
 
 
-def driver_branch_for(
-    snapshot: Snapshot, matrices: Matrices, least: DriverVersion | None
-) -> DriverBranch | None:
-    """The oldest long-lived branch, still supported, that serves these GPUs."""
-    month = (snapshot.created_at or "")[:7]
-    needed = {
-        device.architecture
-        for cc in presence.capabilities(snapshot)
-        if (device := matrices.find_architecture(cc))
-    }
-    for branch in matrices.driver_branches():
-        is_long_lived = branch.kind in ("LTS", "production")
-        is_alive = not branch.end_of_life or branch.end_of_life >= month
-        is_enough = least is None or branch.branch >= least.branch
-        if is_long_lived and is_alive and is_enough:
-            if needed <= set(branch.architectures):
-                return branch
-    return None
-
-
-def driver_branch_from(
-    snapshot: Snapshot, matrices: Matrices, first: int
-) -> int | None:
-    """The oldest long-lived, still supported branch from `first` on."""
-    month = (snapshot.created_at or "")[:7]
-    return next(
-        (
-            branch.branch
-            for branch in matrices.driver_branches()
-            if branch.kind in ("LTS", "production")
-            and branch.branch >= first
-            and (not branch.end_of_life or branch.end_of_life >= month)
-        ),
-        None,
-    )
-
-
-def _has_gpu_without_open_modules(snapshot: Snapshot, matrices: Matrices) -> bool:
-    devices = [matrices.find_architecture(cc) for cc in presence.capabilities(snapshot)]
-    return not devices or any(d and d.open_modules == "impossible" for d in devices)
+def _choosing_itself(snapshot: Snapshot) -> tuple[str, ...]:
+    """The command that looks at the GPU itself: it is in none of our tables."""
+    if _family(snapshot) != "ubuntu":
+        return ()
+    return ("sudo ubuntu-drivers install", "sudo reboot")
 
 
 def driver_install(

@@ -30,6 +30,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fwdoctor import compat, fixes, presence
+from fwdoctor.driver_branches import driver_branch_for
 from fwdoctor.model.finding import Evidence, Fix, Problem
 from fwdoctor.rules import driver_state as state
 from fwdoctor.rules.registry import rule
@@ -114,6 +115,11 @@ def _upgrade(
     served = [compat.build_runs(name, framework, cc, matrices) for cc in capabilities]
     if capabilities and all(verdict.ok is False for verdict in served):
         return ()
-    if fixes.driver_branch_for(snapshot, matrices, least) is None:
+    if least is None:
+        why = (
+            f"install a driver that speaks CUDA {framework.cuda}; none in our data does"
+        )
+        return (Fix(effort="reboot", why=why, verify="nvidia-smi"),)
+    if driver_branch_for(snapshot, matrices, least) is None:
         return ()
     return (fixes.driver_upgrade(snapshot, matrices, least),)

@@ -27,6 +27,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fwdoctor import compat, fixes
+from fwdoctor.driver_branches import driver_branch_from
 from fwdoctor.model.finding import Evidence, Fix, Problem
 from fwdoctor.rules import driver_state as state
 from fwdoctor.rules.registry import rule
@@ -84,7 +85,7 @@ def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
 def _newer_branch(
     snapshot: Snapshot, matrices: Matrices, first: int, needs_open: bool
 ) -> Fix:
-    branch = fixes.driver_branch_from(snapshot, matrices, first)
+    branch = driver_branch_from(snapshot, matrices, first)
     kind = " with open kernel modules" if needs_open else ""
     return Fix(
         effort="reboot",

@@ -25,6 +25,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fwdoctor import fixes, presence
+from fwdoctor.driver_branches import driver_branch_for
 from fwdoctor.model.finding import Problem
 from fwdoctor.rules import driver_state as state
 from fwdoctor.rules.registry import rule
@@ -53,7 +54,7 @@ def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
     month = (snapshot.created_at or "")[:7]
     if branch is None or not branch.end_of_life or branch.end_of_life >= month:
         return
-    better = fixes.driver_branch_for(snapshot, matrices, driver)
+    better = driver_branch_for(snapshot, matrices, driver)
     if better is None or better.branch <= branch.branch:
         return
     yield Problem(

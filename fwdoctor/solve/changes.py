@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fwdoctor import compat, fixes
+from fwdoctor.driver_branches import driver_branch_for
 from fwdoctor.model.plan import CONDA_FAMILY, Change
 from fwdoctor.solve.attempt import single
 from fwdoctor.solve.pins import usual_python
@@ -176,7 +177,7 @@ def _upgrade(
         return Change(kind="driver", what=what, gives=_gives(build))
     least = DriverVersion.parse(f"{branch.branch}.0")
     fix = fixes.driver_upgrade(snapshot, task.matrices, least)
-    kept = fixes.driver_branch_for(snapshot, task.matrices, least)
+    kept = driver_branch_for(snapshot, task.matrices, least)
     alive = (
         f" (R{kept.branch} is the long-lived branch supported today)"
         if kept is not None and kept.branch != branch.branch

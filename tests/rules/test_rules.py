@@ -2,7 +2,8 @@
 
 An example is a small snapshot, or {"expect": {…}, "snapshot": {…}} where `expect` may
 hold `message_contains`, `detail_contains` and `commands_contain` (lists of texts that
-the rule's findings must show) and `severity`. A bad example must make its rule speak,
+the rule's findings must show), `commands_lack` (that no command may hold) and
+`severity`. A bad example must make its rule speak,
 as the first cause when its name starts with `bad-first-`; a good one must leave it
 silent. No rule may crash on any example, whoever it was written for.
 """
@@ -31,7 +32,13 @@ FOLDER = Path(__file__).parent
 RULES = load_rules()
 CODES = frozenset(rule.code for rule in RULES)
 MATRICES = Matrices()
-EXPECTATIONS = {"message_contains", "detail_contains", "commands_contain", "severity"}
+EXPECTATIONS = {
+    "message_contains",
+    "detail_contains",
+    "commands_contain",
+    "commands_lack",
+    "severity",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +122,8 @@ def test_bad_example_says_what_is_expected(example: Example) -> None:
     for what, text in shown.items():
         for wanted in example.expect.get(what, ()):
             assert wanted in text, f"{what}: {wanted!r} is not in\n{text}"
+    for unwanted in example.expect.get("commands_lack", ()):
+        assert unwanted not in shown["commands_contain"], shown["commands_contain"]
     if "severity" in example.expect:
         assert {f.severity for f in own} == {example.expect["severity"]}
 
