@@ -8,23 +8,31 @@ know one build only for that.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING
 
+from fwdoctor.intake.builds import (
+    Build,
+    always_published,
+    origin_of,
+    parse_cuda,
+    published_build,
+    read_build_string,
+    read_label,
+)
 from fwdoctor.intake.packages import find_wheel
 from fwdoctor.model.snapshot import Framework
-from fwdoctor.versions import ComputeCapability, CudaVersion
+from fwdoctor.versions import ComputeCapability
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from fwdoctor.intake.builds import Kind, Origin
     from fwdoctor.intake.facts import FactName
     from fwdoctor.intake.merge import Merged
     from fwdoctor.matrices.load import Matrices
-    from fwdoctor.model.matrix import Release, Variant
+    from fwdoctor.model.matrix import Release
     from fwdoctor.model.snapshot import Command, Host, Package
 
-Kind = Literal["cuda", "cpu", "rocm", "xpu", "metal", "unknown"]
-Origin = Literal["pypi", "pytorch-index", "conda-forge", "pytorch", "defaults", "other"]
 _TORCH_NAMES = ("torch", "pytorch", "pytorch-gpu", "pytorch-cpu", "torch-nightly")
 _TENSORFLOW_NAMES = (
     *("tensorflow", "tensorflow-gpu", "tf-nightly", "tf-nightly-gpu", "tensorflow-cpu"),
@@ -37,20 +45,7 @@ _TENSORFLOW_NAMES = (
     ),
     *("intel-tensorflow", "tensorflow-directml-plugin"),
 )
-_LABEL_CUDA = re.compile(r"(?:^|[._-])cu(\d{2,3})(?![\d])")
-_BUILD_CUDA = re.compile(r"cuda[_-]?(\d{1,2}\.\d{1,2}|\d{2,3})(?!\d)|cu(\d{2,3})(?!\d)")
-_BUILD_CUDNN = re.compile(r"cudnn[_-]?(\d(?:\.\d{1,2}){0,3})")
 _INDEX_LABEL = re.compile(r"/whl/(?:nightly/|test/)?(cu\d{2,3}|cpu|rocm[\d.]+|xpu)\b")
-_LABEL_KINDS: tuple[Kind, ...] = ("cpu", "rocm", "xpu")
-_CHANNELS: tuple[Origin, ...] = ("conda-forge", "pytorch", "defaults")
-
-
-class Build(NamedTuple):
-    """What is known of the build, and how surely it came from conda or pip."""
-
-    kind: Kind = "unknown"
-    cuda: CudaVersion | None = None
-    cudnn: str | None = None
 
 
 def read_torch(merged: Merged, host: Host, matrices: Matrices) -> Framework | None:
@@ -65,12 +60,13 @@ def read_torch(merged: Merged, host: Host, matrices: Matrices) -> Framework | No
     commands = _commands_for(merged.commands, _TORCH_NAMES)
     label = label or _label_of_index(commands)
     build = _torch_build(merged, label, conda)
-    source = _origin(label, conda, package, commands) or _pip_origin(merged, package)
+    source = origin_of(label, conda, package, commands) or _pip_origin(merged, package)
     build = _by_doubt(build, merged, host)
     if build.cuda is None:
-        build = _published(build, release, host, "torch", _index_of(source, commands))
+        index = _index_of(source, commands)
+        build = published_build(build, release, host, "torch", index)
     if build.kind == "unknown" and release is None and source == "pypi":
-        build = _always_published(host, matrices)
+        build = always_published(host, matrices)
     sass, ptx = _targets(merged.get("torch_archs"))
     return Framework(
         version=version or None,
@@ -98,12 +94,12 @@ def read_tensorflow(merged: Merged, host: Host, matrices: Matrices) -> Framework
     version, _, label = (text or "").partition("+")
     commands = _commands_for(merged.commands, _TENSORFLOW_NAMES)
     name = _tensorflow_package(merged, package, commands)
-    source = _origin(label, conda, package, commands) or _pip_origin(merged, package)
+    source = origin_of(label, conda, package, commands) or _pip_origin(merged, package)
     build = _tensorflow_build(merged, name, conda)
     release = _release("tensorflow", version, matrices)
     if build.cuda is None and not (source is None and merged.get("manager") == "conda"):
         package_name = name or _likely_package(merged, release)
-        build = _published(build, release, host, package_name, source or "pypi")
+        build = published_build(build, release, host, package_name, source or "pypi")
     return Framework(
         version=version or None,
         package=name,
@@ -204,11 +200,11 @@ def _label_of_index(commands: Iterable[Command]) -> str:
 
 
 def _torch_build(merged: Merged, label: str, conda: Package | None) -> Build:
-    told = _parse_cuda(merged.get("torch_cuda"))
-    labelled = _label_build(label)
+    told = parse_cuda(merged.get("torch_cuda"))
+    labelled = read_label(label)
     if labelled is not None:
         return labelled._replace(cuda=labelled.cuda or told)
-    named = _build_string(conda.build_string) if conda else None
+    named = read_build_string(conda.build_string) if conda else None
     if named is not None:
         return named
     if conda is not None and conda.name == "pytorch-cpu":
@@ -217,38 +213,6 @@ def _torch_build(merged: Merged, label: str, conda: Package | None) -> Build:
     if kind == "unknown" and merged.get("torch_archs"):
         kind = "cuda"
     return Build(kind, told if kind != "cpu" else None)
-
-
-def _label_build(label: str) -> Build | None:
-    found = _LABEL_CUDA.search(label)
-    if found:
-        return Build("cuda", cuda_of_digits(found[1]))
-    for kind in _LABEL_KINDS:
-        if label.startswith(kind):
-            return Build(kind)
-    return Build("cuda") if ".nv" in label or label.startswith("nv") else None
-
-
-def _build_string(build: str | None) -> Build | None:
-    """Read conda's third part: py3.8_cpu_0, py3.9_cuda11.3_cudnn8.2.0_0, gpu_py37h."""
-    if not build:
-        return None
-    found = _BUILD_CUDA.search(build)
-    cudnn = _BUILD_CUDNN.search(build)
-    if found:
-        text = found[1] or found[2]
-        cuda = _parse_cuda(text) if "." in text else cuda_of_digits(text)
-        return Build("cuda", cuda, cudnn[1] if cudnn else None)
-    if "cpu" in build or build.startswith(("mkl_", "eigen_")):
-        return Build("cpu")
-    return Build("cuda") if "gpu" in build else None
-
-
-def cuda_of_digits(digits: str) -> CudaVersion | None:
-    """CUDA of cu92, cu118, cu130: the last digit is the minor version."""
-    if not digits.isdigit() or len(digits) < 2:
-        return None
-    return CudaVersion(int(digits[:-1]), int(digits[-1]))
 
 
 def _tensorflow_package(
@@ -262,7 +226,7 @@ def _tensorflow_package(
 
 
 def _tensorflow_build(merged: Merged, name: str | None, conda: Package | None) -> Build:
-    named = _build_string(conda.build_string) if conda else None
+    named = read_build_string(conda.build_string) if conda else None
     if named is not None:
         return named
     if name is not None and name.endswith("-cpu"):
@@ -274,9 +238,9 @@ def _tensorflow_build(merged: Merged, name: str | None, conda: Package | None) -
     if _has_metal(merged):
         return Build("metal")
     if name in ("nvidia-tensorflow", "tf-nightly-gpu"):
-        return Build("cuda", _parse_cuda(merged.get("tensorflow_cuda")))
+        return Build("cuda", parse_cuda(merged.get("tensorflow_cuda")))
     kind = _kind(merged.get("tensorflow_kind"))
-    return Build(kind, _parse_cuda(merged.get("tensorflow_cuda")))
+    return Build(kind, parse_cuda(merged.get("tensorflow_cuda")))
 
 
 def _has_metal(merged: Merged) -> bool:
@@ -284,47 +248,6 @@ def _has_metal(merged: Merged) -> bool:
     asked = (text for command in merged.commands for text in command.requirements)
     names = {*(p.name for p in merged.packages), *map(_name_of, asked)}
     return "tensorflow-metal" in names
-
-
-def _published(
-    build: Build,
-    release: Release | None,
-    host: Host,
-    package: str,
-    source: Origin | None,
-) -> Build:
-    """The one build PyPI has of a release for this platform, if it came from there."""
-    if release is None or source != "pypi" or build.kind in ("cpu", "rocm", "metal"):
-        return build
-    variants = [
-        variant
-        for variant in release.variants
-        if variant.index == "pypi"
-        and variant.package == package
-        and _platform(host) in variant.platforms
-    ]
-    if not variants or (build.kind == "cuda" and not any(v.cuda for v in variants)):
-        return build
-    return _of_variant(variants[0], build)
-
-
-def _always_published(host: Host, matrices: Matrices) -> Build:
-    """A release that is not named, where PyPI has builds without CUDA only."""
-    newest = matrices.find_release("torch", matrices.versions("torch")[-1])
-    build = _published(Build(), newest, host, "torch", "pypi")
-    return build if build.kind == "cpu" else Build()
-
-
-def _of_variant(variant: Variant, build: Build) -> Build:
-    kind: Kind = "cuda" if variant.cuda else "cpu"
-    if kind == "cpu" and not variant.variant.startswith("cpu"):
-        return build
-    return Build(kind, variant.cuda, variant.cudnn)
-
-
-def _platform(host: Host) -> str:
-    machine = "aarch64" if host.is_tegra else host.machine or "x86_64"
-    return f"{host.os or 'linux'}-{machine}"
 
 
 def _index_of(source: Origin | None, commands: tuple[Command, ...]) -> Origin | None:
@@ -356,28 +279,6 @@ def _by_doubt(build: Build, merged: Merged, host: Host) -> Build:
     return build
 
 
-def _origin(
-    label: str,
-    conda: Package | None,
-    package: Package | None,
-    commands: tuple[Command, ...],
-) -> Origin | None:
-    tools = {command.tool for command in commands}
-    if conda is not None:
-        return next((name for name in _CHANNELS if name == conda.channel), None)
-    if _label_build(label) is not None:
-        return "pytorch-index"
-    if tools & {"conda", "mamba"}:
-        return None
-    sources = [source for command in commands for source in command.sources]
-    if sources:
-        is_own = any("download.pytorch.org" in source for source in sources)
-        return "pytorch-index" if is_own else "other"
-    if tools or (package is not None and package.installer in ("pip", "uv")):
-        return "pypi"
-    return None
-
-
 def _pip_origin(merged: Merged, package: Package | None) -> Origin | None:
     """A package of pip's list, where there is no sign of conda, or its list too."""
     is_listed = package is not None and package.installer != "conda"
@@ -406,10 +307,3 @@ def _kind(word: str | None) -> Kind:
 
 def _flag(word: str | None) -> bool | None:
     return {"true": True, "false": False}.get(word or "")
-
-
-def _parse_cuda(text: str | None) -> CudaVersion | None:
-    try:
-        return CudaVersion.parse(text) if text else None
-    except ValueError:
-        return None
