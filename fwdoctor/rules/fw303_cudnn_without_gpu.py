@@ -18,12 +18,12 @@ a build of the framework that comes with one.
 
 References
 ----------
--
-https://docs.nvidia.com/deeplearning/cudnn/backend/latest/reference/support-matrix.html
+- https://docs.nvidia.com/deeplearning/cudnn/backend/latest/reference/support-matrix.html
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fwdoctor import compat, fixes, presence
@@ -52,12 +52,21 @@ def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
         cudnn = _version(framework)
         if framework.kind != "cuda" or cudnn is None:
             continue
-        for cc in presence.capabilities(snapshot):
-            if compat.build_runs(name, framework, cc, matrices).ok is False:
-                continue  # FW403 or FW506 speaks
-            verdict = compat.cudnn_runs(cudnn, cc, matrices)
-            if verdict.ok is False:
-                yield _problem(name, framework, cudnn, cc, snapshot, matrices)
+        runs = [
+            (cc, compat.cudnn_runs(cudnn, cc, matrices).ok)
+            for cc in presence.capabilities(snapshot)
+            if compat.build_runs(name, framework, cc, matrices).ok is not False
+        ]  # of the others FW403 or FW506 speaks
+        is_some_served = any(ok for _, ok in runs)
+        for cc, ok in runs:
+            if ok is False:
+                found = _problem(name, framework, cudnn, cc, snapshot, matrices)
+                yield _milder(found) if is_some_served else found
+
+
+def _milder(problem: Problem) -> Problem:
+    """Where another GPU of the machine works, this one is only worth a warning."""
+    return replace(problem, severity="warning", blocks=())
 
 
 def _version(framework: Framework) -> str | None:

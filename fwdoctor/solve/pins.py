@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from fwdoctor import compat
 from fwdoctor.model.plan import CONDA_FAMILY, Pin, PlanEnvironment
 from fwdoctor.solve.candidates import fit
+from fwdoctor.solve.cudnn_line import AND_CUDA, held_cudnn, last_cudnn_line
 from fwdoctor.solve.search import companion_version
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from fwdoctor.solve.candidates import Candidate, Machine
     from fwdoctor.versions import CudaVersion, DriverVersion
 
-AND_CUDA = "and-cuda"
 _CUDA_BUILD = re.compile(r"^(\*?cuda\d\d)\d\*$")  # cuda129*, *cuda130*
 
 
@@ -201,51 +201,17 @@ def _cudnn_wheel(
 ) -> Iterator[Pin]:
     """TensorFlow leaves cuDNN open: hold it at the last line with these GPUs."""
     for build in builds:
-        cuda = build.variant.cuda
-        name = f"nvidia-cudnn-cu{cuda.major}" if cuda else ""
-        spec = build.release.extras.get(AND_CUDA, {}).get(name, "")
-        if cuda is None or build.release.framework != "tensorflow" or not spec:
-            continue
-        if spec.startswith("==") or any(name in b.variant.nvidia_pins for b in builds):
-            continue  # pinned exactly already
-        line = last_cudnn_line(cuda, machine, matrices)
-        if line is not None:
-            capability = min(machine.capabilities)
-            yield Pin(
-                name=name,
-                version=known_cudnn(name, line, matrices) or f"{line}.*",
-                role="library",
-                why=f"cuDNN {line} is the last with compute capability {capability};"
-                f" {build.release.framework} allows newer ones",
-            )
-
-
-def last_cudnn_line(
-    cuda: CudaVersion, machine: Machine, matrices: Matrices
-) -> str | None:
-    """The last cuDNN line with all GPUs; None when the newest still has them."""
-    lines = [r for r in matrices.cudnn_releases() if cuda.major in r.cuda_majors]
-    serving = [
-        r.version
-        for r in lines
-        if all(
-            compat.cudnn_runs(r.version, cc, matrices).ok for cc in machine.capabilities
+        held = held_cudnn(build, machine, matrices)
+        if held is None or any(held.name in b.variant.nvidia_pins for b in builds):
+            continue  # pinned exactly by another build
+        capability = min(machine.capabilities)
+        yield Pin(
+            name=held.name,
+            version=held.version,
+            role="library",
+            why=f"cuDNN {held.line} is the last with compute capability {capability};"
+            f" {build.release.framework} allows newer ones",
         )
-    ]
-    if not lines or not serving or serving[-1] == lines[-1].version:
-        return None
-    return serving[-1]
-
-
-def known_cudnn(name: str, line: str, matrices: Matrices) -> str | None:
-    """The newest exact version of a line that a PyTorch release pins."""
-    found = {
-        spec.removeprefix("==")
-        for release in matrices.releases("torch")
-        for variant in release.variants
-        if (spec := variant.nvidia_pins.get(name, "")).startswith(f"=={line}.")
-    }
-    return max(found, key=_order, default=None)
 
 
 # conda

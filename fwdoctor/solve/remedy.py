@@ -13,6 +13,7 @@ from fwdoctor.solve.candidates import (
     machine_of,
     without_python,
 )
+from fwdoctor.solve.cudnn_line import held_cudnn
 
 if TYPE_CHECKING:
     from fwdoctor.matrices.load import Matrices
@@ -49,7 +50,7 @@ def working_builds(
             *_from_conda(framework, machine, matrices),
             *_with_other_python(framework, snapshot, machine, matrices),
         )
-    return tuple(_fix_for(c, snapshot, machine, framework) for c in offered)
+    return tuple(_fix_for(c, snapshot, machine, matrices) for c in offered)
 
 
 def _from_conda(
@@ -105,10 +106,13 @@ def _with_other_python(
 
 
 def _fix_for(
-    candidate: Candidate, snapshot: Snapshot, machine: Machine, framework: str
+    candidate: Candidate, snapshot: Snapshot, machine: Machine, matrices: Matrices
 ) -> Fix:
-    target = snapshot.target
+    target, framework = snapshot.target, candidate.release.framework
     requirements = [candidate.requirement, *_companions(candidate, target)]
+    if not machine.is_conda:
+        held = held_cudnn(candidate, machine, matrices)
+        requirements += [f"{held.name}=={held.version}"] if held else []
     command = fixes.install_command(
         target,
         requirements,
