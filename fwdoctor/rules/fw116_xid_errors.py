@@ -71,6 +71,7 @@ def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
             fix=(_fix(),),
             severity="error" if fails else None,
             certainty="likely" if fails else "proven",
+            blocks=state.BOTH if fails else (),
         )
 
 

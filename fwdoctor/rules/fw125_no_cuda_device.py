@@ -64,7 +64,7 @@ def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
             ),
         ),
         fix=tuple(_fixes(snapshot)),
-        certainty="possible",
+        certainty="likely",
         blocks=state.BOTH,
     )
 

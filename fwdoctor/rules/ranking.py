@@ -1,7 +1,8 @@
 """Puts findings in order, most likely cause first, and ties consequences to causes.
 
 The order is: causes before their consequences, errors before warnings before notes,
-proven before likely before possible, and then from the base of the stack up.
+what keeps every framework from the GPU before what is wrong in an installation, proven
+before likely before possible, and then from the base of the stack up.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 _SEVERITY = {"error": 0, "warning": 1, "info": 2}
 _CERTAINTY = {"proven": 0, "likely": 1, "possible": 2}
+_MACHINE = ("FW1", "FW7")  # rules on driver and GPU, and on what is around them
 _ROLE = {"cause": 0, "separate": 1, "consequence": 2}
 
 
@@ -28,13 +30,14 @@ def rank(
     """
     by_code = {rule.code: rule for rule in rules}
 
-    def key(placed: tuple[int, Finding]) -> tuple[int, int, int, str, str]:
+    def key(placed: tuple[int, Finding]) -> tuple[int, bool, int, int, str, str]:
         place, finding = placed
         rule = by_code.get(finding.code)
         layer = rule.layer if rule else 0
         is_guess = is_pasted and finding.certainty == "possible"
         return (
             _SEVERITY[finding.severity],
+            is_pasted or not _is_below_all(finding),
             _CERTAINTY[finding.certainty],
             place if is_guess else layer,
             finding.code,
@@ -47,6 +50,12 @@ def rank(
     cause = next((f for f in ordered if f.code not in explained), None)
     placed = [_place(f, cause, explained) for f in ordered]
     return tuple(sorted(placed, key=lambda f: _ROLE[f.role]))
+
+
+def _is_below_all(finding: Finding) -> bool:
+    """Whether nothing installed can work before this is mended."""
+    is_told = finding.certainty != "possible" and len(finding.blocks) > 1
+    return is_told and finding.code.startswith(_MACHINE)
 
 
 def _explanations(ordered: list[Finding], by_code: dict[str, Rule]) -> dict[str, str]:
