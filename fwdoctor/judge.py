@@ -120,8 +120,9 @@ def _doubting(product: str, findings: tuple[Finding, ...]) -> Finding | None:
 def _by_tables(
     name: str, framework: Framework, snapshot: Snapshot, matrices: Matrices
 ) -> tuple[bool | None, str]:
-    if framework.kind in ("rocm", "xpu", "metal"):
-        return None, f"a {framework.kind} build: not NVIDIA's field"
+    other = presence.other_way(snapshot.target, name)
+    if other is not None and framework.kind != "cuda":
+        return None, f"{other}: not NVIDIA's field"
     if framework.kind == "cpu":
         return False, "a CPU-only build"
     has_gpu = presence.has_nvidia_gpu(snapshot)
@@ -130,6 +131,8 @@ def _by_tables(
     libcuda = snapshot.driver.libcuda
     if libcuda is not None and libcuda.init_code not in (0, None):
         return False, f"cuInit answers {libcuda.init_code}"
+    if libcuda is not None and libcuda.path is None and libcuda.load_error is not None:
+        return None, "libcuda did not open here"
     if not snapshot.gpus or framework.cuda is None:
         return None, "the GPU or the build's CUDA version is not known"
     return _by_versions(name, framework, snapshot, matrices)
@@ -196,32 +199,55 @@ def _headline(
     if pasted is not None:
         return pasted
     if word == "nothing-to-check" and presence.has_nvidia_gpu(snapshot) is False:
-        return _headline_without_gpu(verdicts)
+        return _headline_without_gpu(snapshot, verdicts)
     if word == "not-enough-facts":
         return "Not enough facts to say whether the GPU can be used."
     if presence.has_nvidia_gpu(snapshot) is False:
         return "No NVIDIA GPU here, and this GPU installation would not work with one."
     blocked = [n for n, v in verdicts.items() if v.gpu_usable is False]
     usable = [n for n, v in verdicts.items() if v.gpu_usable is True]
+    rest = _rest(snapshot, verdicts)
     if blocked:
-        names = _join(blocked)
-        cannot = f"{names} cannot use the GPU"
-        return f"{cannot}; {_join(usable)} can." if usable else f"{cannot}."
+        can = f"; {_join(usable)} can" if usable else ""
+        return f"{_join(blocked)} cannot use the GPU{can}{rest}."
     if any(f.severity == "error" for f in findings if _is_alarm(f)):
         return "Something is wrong with this GPU installation."
     if usable:
-        note = "." if word == "healthy" else ", with a warning."
-        return f"{_join(usable)} can use the GPU{note}"
+        note = "" if word == "healthy" else ", with a warning"
+        return f"{_join(usable)} can use the GPU{note}{rest}."
     if word == "findings":
         return "There is a warning about this GPU installation."
     return "The GPU and its driver work; no PyTorch or TensorFlow was examined."
 
 
-def _headline_without_gpu(verdicts: dict[str, FrameworkVerdict]) -> str:
-    if verdicts:
-        runs = "run" if len(verdicts) > 1 else "runs"
-        return f"No NVIDIA GPU here; {_join(list(verdicts))} {runs} on the CPU."
-    return "No NVIDIA GPU here, and no PyTorch or TensorFlow: nothing to check."
+def _rest(snapshot: Snapshot, verdicts: dict[str, FrameworkVerdict]) -> str:
+    """What there is to say of the frameworks without a verdict, after a semicolon."""
+    open_ones = [n for n, v in verdicts.items() if v.gpu_usable is None]
+    others = [n for n in open_ones if presence.other_way(snapshot.target, n)]
+    unknown = [n for n in open_ones if n not in others]
+    text = f"; whether {_join(unknown)} can is not known" if unknown else ""
+    return text + "".join(_not_judged(n, snapshot) for n in others)
+
+
+def _not_judged(name: str, snapshot: Snapshot) -> str:
+    other = presence.other_way(snapshot.target, name)
+    return f"; {_join([name])} uses {other}, which is not judged"
+
+
+def _headline_without_gpu(
+    snapshot: Snapshot, verdicts: dict[str, FrameworkVerdict]
+) -> str:
+    if not verdicts:
+        return "No NVIDIA GPU here, and no PyTorch or TensorFlow: nothing to check."
+    if snapshot.host.os == "macos":
+        names = _join(list(verdicts))
+        return f"A Mac has no NVIDIA GPU; what {names} can do here is not judged."
+    others = [n for n in verdicts if presence.other_way(snapshot.target, n)]
+    own = [n for n in verdicts if n not in others]
+    runs = "run" if len(own) > 1 else "runs"
+    text = f"; {_join(own)} {runs} on the CPU" if own else ""
+    text += "".join(_not_judged(n, snapshot) for n in others)
+    return f"No NVIDIA GPU here{text}."
 
 
 def _join(names: list[str]) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fwdoctor.compat import OsName
-    from fwdoctor.model.snapshot import Environment, Framework, Snapshot
+    from fwdoctor.model.snapshot import Environment, Framework, PciDevice, Snapshot
     from fwdoctor.versions import ComputeCapability, CudaVersion
 
 
@@ -19,13 +19,30 @@ NVML_DRIVER_NOT_LOADED = 9
 NVML_NO_LIBRARY = 12
 
 FRAMEWORK_NAMES = {"torch": "PyTorch", "tensorflow": "TensorFlow"}
+# Drivers that hand a GPU to a virtual machine: it is not this system's.
+PASSED_THROUGH = ("vfio-pci", "pci-stub", "pciback")
+BUILD_NAMES = {"cpu": "CPU", "rocm": "ROCm", "xpu": "XPU", "metal": "Metal"}
+# Packages through which a framework reaches a GPU without CUDA.
+_OTHER_WAYS = {
+    "torch": {
+        "torch-directml": "DirectML",
+        "torch-npu": "Ascend",
+        "torch-xla": "XLA",
+        "habana-torch-plugin": "Gaudi",
+    },
+    "tensorflow": {
+        "tensorflow-directml": "DirectML",
+        "tensorflow-directml-plugin": "DirectML",
+        "intel-extension-for-tensorflow": "XPU",
+    },
+}
 
 
 def has_nvidia_gpu(snapshot: Snapshot) -> bool | None:
     """Whether the machine has an NVIDIA GPU, driver or not; None when unknown."""
     if snapshot.gpus or _has_tegra_gpu(snapshot) or _cuda_sees_one(snapshot):
         return True
-    if any(d.vendor == "nvidia" and d.kind == "gpu" for d in snapshot.pci or ()):
+    if any(_is_nvidia_gpu(device) for device in snapshot.pci or ()):
         return True
     is_bus_known = snapshot.pci is not None and not snapshot.host.is_wsl
     if is_bus_known and not _kernel_answers(snapshot):
@@ -35,6 +52,12 @@ def has_nvidia_gpu(snapshot: Snapshot) -> bool | None:
     if snapshot.host.is_wsl or snapshot.pci is None:
         return False if snapshot.gpus == () else None
     return False
+
+
+def _is_nvidia_gpu(device: PciDevice) -> bool:
+    """A GPU this system may use: one passed to a virtual machine is not."""
+    is_ours = device.kernel_driver not in PASSED_THROUGH
+    return device.vendor == "nvidia" and device.kind == "gpu" and is_ours
 
 
 def _cuda_sees_one(snapshot: Snapshot) -> bool:
@@ -70,6 +93,16 @@ def wants_gpu(environment: Environment, name: str) -> bool:
     if name == "tensorflow":
         return bool(nvidia_packages(environment, framework.cuda))
     return framework.source != "pypi"
+
+
+def other_way(environment: Environment | None, name: str) -> str | None:
+    """What this framework reaches a GPU by, if not by CUDA: ROCm, DirectML."""
+    framework = frameworks(environment).get(name)
+    if framework is not None and framework.kind in ("rocm", "xpu", "metal"):
+        return BUILD_NAMES[framework.kind]
+    ways = _OTHER_WAYS.get(name, {})
+    packages = (environment.packages if environment else None) or ()
+    return next((ways[p.name] for p in packages if p.name in ways), None)
 
 
 def frameworks(environment: Environment | None) -> dict[str, Framework]:

@@ -52,7 +52,10 @@ def _gpu_rows(report: Report) -> Iterator[Row]:
     for device in found:
         vendor = {"nvidia": "NVIDIA", "amd": "AMD", "intel": "Intel"}.get(device.vendor)
         driver = device.kernel_driver or "no kernel driver"
-        status: Status = "?" if device.vendor == "nvidia" else "none"
+        is_away = driver in presence.PASSED_THROUGH
+        if is_away:
+            driver = f"handed to a virtual machine ({driver})"
+        status: Status = "?" if device.vendor == "nvidia" and not is_away else "none"
         text = f"{vendor or 'GPU'} device {device.device_id}, {driver}"
         yield Row(status=status, label="GPU", text=text)
     if not found:
@@ -80,12 +83,20 @@ def _driver_row(report: Report) -> Row:
     if driver.version is None and snapshot.origin == "pasted":
         return Row(status="?", label="driver", text="not known")
     if driver.version is None:
-        has_gpu = presence.has_nvidia_gpu(snapshot)
-        status: Status = "FAIL" if has_gpu else "none"
-        return Row(status=status, label="driver", text="no NVIDIA driver found")
+        return _row_without_driver(report)
     return Row(
         status=_status(report, "driver"), label="driver", text=_driver_text(driver)
     )
+
+
+def _row_without_driver(report: Report) -> Row:
+    snapshot = report.snapshot
+    status: Status = "FAIL" if presence.has_nvidia_gpu(snapshot) else "none"
+    if snapshot.driver.nvml_code is not None:
+        return Row(status=status, label="driver", text="no NVIDIA driver found")
+    if status == "FAIL" and _status(report, "driver") != "FAIL":
+        status = "?"  # nobody asked for it: a GPU was assumed, or a file lacks it
+    return Row(status=status, label="driver", text="not known")
 
 
 def _driver_text(driver: Driver) -> str:
@@ -145,7 +156,7 @@ def _framework_text(framework: Framework, report: Report) -> str:
         if framework.cudnn:
             parts.append(f"cuDNN {framework.cudnn}")
     elif framework.kind != "unknown":
-        parts.append(f"{framework.kind.upper()} build")
+        parts.append(f"{presence.BUILD_NAMES[framework.kind]} build")
     text = ", ".join(parts)
     if target is None:
         return text

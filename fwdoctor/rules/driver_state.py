@@ -38,7 +38,6 @@ CUDA_COMPAT_NOT_SUPPORTED = 804
 CUDA_UNKNOWN = 999
 
 _RIVAL_MODULES = ("nouveau", "nova_core")
-_PASSED_THROUGH = ("vfio-pci", "pci-stub", "pciback")
 _DRIVER_PACKAGES = (
     "nvidia-driver",
     "nvidia-dkms",
@@ -72,7 +71,7 @@ def gpus_on_bus(snapshot: Snapshot) -> tuple[PciDevice, ...]:
         for device in snapshot.pci or ()
         if device.vendor == "nvidia"
         and device.kind == "gpu"
-        and device.kernel_driver not in _PASSED_THROUGH
+        and device.kernel_driver not in presence.PASSED_THROUGH
     )
 
 
