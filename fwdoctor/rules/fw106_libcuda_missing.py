@@ -53,7 +53,7 @@ def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
     if state.has_own_driver_kind(snapshot):
         return
     code = snapshot.driver.nvml_code
-    is_listed = code == 0 and bool(snapshot.gpus)
+    is_listed = bool(snapshot.gpus)  # by NVML, or by nvidia-smi that finds it itself
     is_half_installed = (
         code == state.NVML_LIBRARY_NOT_FOUND
         and bool(state.is_module_loaded(snapshot))
@@ -73,6 +73,7 @@ def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
             state.code_evidence("nvml", code, matrices),
         ),
         fix=tuple(_fixes(snapshot, libcuda)),
+        certainty="proven" if code == 0 or is_half_installed else "likely",
         blocks=state.BOTH,
     )
 

@@ -9,12 +9,15 @@ Why it matters
 --------------
 Such a build never uses a GPU: `torch.cuda.is_available()` is False and `.cuda()` raises
 «Torch not compiled with CUDA enabled». It is what PyPI serves on Windows, what the
-`cpu` index serves everywhere, and what conda takes when it sees no GPU.
+`cpu` index serves everywhere, and what conda takes when it sees no GPU. A build that
+reaches a GPU by other means, such as torch-directml, is left alone, and so is a CPU
+build in a container that asked for no GPU.
 
 How to fix
 ----------
 Install a CUDA build of the same release, from the index that has it. pip keeps the
 installed file when the version number is the same, so it must be told to reinstall.
+Where the CPU was chosen on purpose, `--ignore FW401` keeps the check quiet about it.
 
 References
 ----------
@@ -28,6 +31,7 @@ from typing import TYPE_CHECKING
 
 from fwdoctor import presence
 from fwdoctor.model.finding import Evidence, Problem
+from fwdoctor.rules.fw701_container_without_gpu_runtime import is_left_without
 from fwdoctor.rules.registry import rule
 from fwdoctor.solve.remedy import working_builds
 
@@ -51,7 +55,9 @@ def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
     torch = target.torch if target else None
     if torch is None or torch.kind != "cpu" or snapshot.host.is_tegra:
         return
-    if presence.has_nvidia_gpu(snapshot) is not True:
+    if presence.has_nvidia_gpu(snapshot) is not True or is_left_without(snapshot):
+        return
+    if presence.other_way(target, "torch") is not None:
         return
     product = presence.product_name("torch", torch)
     gpu = next((gpu.name for gpu in snapshot.gpus or () if gpu.name), "an NVIDIA GPU")

@@ -55,6 +55,8 @@ def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
     vendors = {d.vendor for d in snapshot.pci or () if d.kind == "gpu"}
     if maker in vendors or not presence.has_nvidia_gpu(snapshot):
         return
+    if snapshot.host.is_wsl:
+        return  # its bus shows virtual devices, whatever GPUs Windows has
     product = presence.product_name("torch", torch)
     gpu = next((gpu.name for gpu in snapshot.gpus or () if gpu.name), "an NVIDIA GPU")
     yield Problem(

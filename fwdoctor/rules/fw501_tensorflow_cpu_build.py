@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING
 
 from fwdoctor import fixes, presence
 from fwdoctor.model.finding import Evidence, Fix, Problem
+from fwdoctor.rules.fw701_container_without_gpu_runtime import is_left_without
 from fwdoctor.rules.registry import rule
 from fwdoctor.solve.remedy import working_builds
 
@@ -53,10 +54,13 @@ def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
     is_served = snapshot.host.os == "linux" and snapshot.host.machine == "x86_64"
     if not is_served or presence.has_nvidia_gpu(snapshot) is not True:
         return
+    if is_left_without(snapshot) or presence.other_way(target, "tensorflow"):
+        return
     product = presence.product_name("tensorflow", tensorflow)
+    gpu = next((gpu.name for gpu in snapshot.gpus or () if gpu.name), "an NVIDIA GPU")
     yield Problem(
         subject=product,
-        message=f"{product} was built without CUDA, and this machine has an NVIDIA GPU",
+        message=f"{product} was built without CUDA, and this machine has {gpu}",
         evidence=(
             Evidence(fact="is_cuda_build", value="False", source=tensorflow.path or ""),
         ),

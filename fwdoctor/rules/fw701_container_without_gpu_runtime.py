@@ -88,6 +88,14 @@ def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
     )
 
 
+def is_left_without(snapshot: Snapshot) -> bool:
+    """Whether this is a container that asked for no GPU and got none."""
+    container = snapshot.container
+    if container is None or container.kind is None or state.cuda_works(snapshot):
+        return False
+    return _lacks_gpu(snapshot) and not _asks(container)
+
+
 def _lacks_gpu(snapshot: Snapshot) -> bool:
     code = snapshot.driver.nvml_code
     if code == state.NVML_LIBRARY_NOT_FOUND:
@@ -111,11 +119,17 @@ def _asks(container: Container) -> bool:
 
 
 def _is_wanted(snapshot: Snapshot) -> bool:
-    """A build for CUDA is installed, or the container was told to have no GPU."""
+    """A build for CUDA is installed, or the container was told to have no GPU.
+
+    With nothing but CPU builds in it, a container without a GPU is as it should be.
+    """
     container, target = snapshot.container, snapshot.target
+    kinds = {f.kind for f in presence.frameworks(target).values()}
+    if kinds == {"cpu"}:
+        return False
     if container is not None and container.nvidia_visible_devices is not None:
         return True
-    return any(f.kind == "cuda" for f in presence.frameworks(target).values())
+    return "cuda" in kinds
 
 
 def _message(container: Container, *, host_has: bool) -> str:
