@@ -6,6 +6,7 @@ Skipped where conda-lock or py-rattler are not installed (dependency group `lock
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -35,8 +36,10 @@ CASES = (
     ("gpu=none", ("torch",)),
 )
 needs_lock = pytest.mark.skipif(
-    find_spec("rattler") is None or find_spec("conda_lock") is None,
-    reason="conda-lock and py-rattler are not installed",
+    sys.platform == "win32"
+    or find_spec("rattler") is None
+    or find_spec("conda_lock") is None,
+    reason="conda-lock and py-rattler are not installed, or Windows",
 )
 
 
