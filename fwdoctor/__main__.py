@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from fwdoctor import __version__
@@ -9,6 +10,7 @@ from fwdoctor import __version__
 
 def main() -> None:
     """Run fwdoctor and exit with a documented code."""
+    _replace_closed_streams()
     if sys.argv[1:] in (["--version"], ["-V"]):
         sys.stdout.write(f"fwdoctor {__version__}\n")
         return
@@ -18,6 +20,18 @@ def main() -> None:
         run()
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _replace_closed_streams() -> None:
+    """A stream that was closed for us (`>&-`) leads nowhere, and the code is told.
+
+    Python has None for it, and the next file opened would get its number.
+    """
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            mode = "r" if name == "stdin" else "w"
+            stream = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115  # for ever
+            setattr(sys, name, stream)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def judge(
     finding the rules again where many snapshots are judged.
     """
     every = loaded if loaded is not None else load_rules()
-    rules = [rule for rule in every if _is_chosen(rule.code, rule.name, select, ignore)]
+    rules = [rule for rule in every if is_chosen(rule.code, rule.name, select, ignore)]
     found, outcomes = run_rules(rules, snapshot, matrices)
     if catalogue is not None:
         found = with_messages(found, snapshot, catalogue, matrices, tuple(rules))
@@ -68,9 +68,11 @@ def judge(
     )
 
 
-def _is_chosen(
+def is_chosen(
     code: str, name: str, select: Collection[str], ignore: Collection[str]
 ) -> bool:
+    """Whether these prefixes of codes, or names, take in the rule."""
+
     def matches(patterns: Collection[str]) -> bool:
         return any(code.startswith(p.upper()) or name == p.lower() for p in patterns)
 

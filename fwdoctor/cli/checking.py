@@ -58,6 +58,8 @@ def run_check(request: CheckRequest) -> tuple[Report, ExitCode]:
         raise UsageError(
             "bad-option", f"--require: {unknown[0]!r} is not gpu, torch or tensorflow"
         )
+    refuse_unknown_rules("--select", request.select)
+    refuse_unknown_rules("--ignore", request.ignore)
     matrices = Matrices()
     if request.is_image_build:
         from fwdoctor.cli.imaging import run_build
@@ -71,6 +73,23 @@ def run_check(request: CheckRequest) -> tuple[Report, ExitCode]:
     from fwdoctor.cli.smoking import smoke_after
 
     return smoke_after(report, request, matrices)
+
+
+def refuse_unknown_rules(option: str, patterns: tuple[str, ...]) -> None:
+    """UsageError for a pattern that no rule answers to: a slip would hide findings."""
+    if not patterns:
+        return
+    from fwdoctor.judge import is_chosen
+    from fwdoctor.rules.registry import load_rules
+
+    rules = load_rules()
+    for pattern in patterns:
+        if not any(is_chosen(rule.code, rule.name, (pattern,), ()) for rule in rules):
+            raise UsageError(
+                "bad-option",
+                f"{option}: no rule is called {pattern!r}",
+                hint="`fwdoctor rules` lists them; the beginning of a code is enough",
+            )
 
 
 def with_expectations(report: R, path: str | None, matrices: Matrices) -> R:
@@ -94,6 +113,9 @@ def take_snapshot(request: CheckRequest) -> Snapshot:
         return replace(read_snapshot(request.snapshot), origin="file")
     if request.python and request.prefix:
         raise UsageError("bad-option", "give --python or --prefix, not both")
+    for option, path in (("--python", request.python), ("--prefix", request.prefix)):
+        if path is not None and not path.strip():
+            raise UsageError("bad-option", f"{option} is empty: name an environment")
     from fwdoctor.probes.machine import Target, probe_machine
 
     source = _source(is_recording=request.raw_folder is not None)

@@ -113,6 +113,10 @@ def test_the_fix_names_the_manager_of_the_environment(
         (("--assume", "driver"), "driver"),
         (("--snapshot", "/nowhere.json"), "/nowhere.json"),
         (("--python", ".", "--prefix", "."), "not both"),
+        (("--python", ""), "--python is empty"),
+        (("--prefix", " "), "--prefix is empty"),
+        (("--select", "FW1,FW11l"), "FW11l"),
+        (("--ignore", "driver-to-old"), "driver-to-old"),
         (("--no-such-option",), "--no-such-option"),
     ],
 )
@@ -211,6 +215,26 @@ def test_closed_stdout_ends_quietly(fwdoctor: Run, make_venv: MakeVenv) -> None:
         )
     assert result.stderr == ""
     assert result.returncode == 0
+
+
+@posix
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_streams_closed_from_the_start_change_no_code(
+    make_venv: MakeVenv, no_gpu: dict[str, str], closed: str
+) -> None:
+    old = " ".join(f"'{word}'" for word in OLD_DRIVER)
+    prefix = make_venv(torch_version="2.15.0+cu132")
+    for options, code in (("", 0), (old, 1)):
+        line = f"{sys.executable} -m fwdoctor check --python {prefix} {options}"
+        result = subprocess.run(
+            ["/bin/sh", "-c", f"exec {line} {closed}"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            env={**os.environ, **no_gpu},
+        )
+        assert (result.returncode, result.stderr) == (code, "")
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
