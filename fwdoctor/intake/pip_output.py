@@ -25,6 +25,7 @@ SOURCE = "pip output"
 _MOST = 300
 _OFFERED = re.compile(
     r"requirement (?P<requirement>[A-Za-z][^\s(]{0,100})[^\n(]{0,120}"
+    r"(?:\(from [\w./ -]{1,120}(?:\(line \d{1,5}\))?\) ?)?"
     r"\(from versions:[ \t]{0,4}(?P<versions>[^)]{0,6000})\)?"
 )
 _VERSION = re.compile(r"\d[\w.+!]{0,40}")

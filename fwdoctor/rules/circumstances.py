@@ -63,7 +63,8 @@ def _driver_missing(heard: Heard) -> Support:
     snapshot = heard.snapshot
     if snapshot.driver.version is not None:
         return Support.EXCLUDED
-    if snapshot.host.is_tegra or is_in_container(snapshot):
+    host = snapshot.host
+    if host.is_tegra or host.is_wsl or is_in_container(snapshot):
         return Support.EXCLUDED  # theirs comes with the system, or from the host
     return Support.EXCLUDED if is_gpu_seen(snapshot) else Support.OPEN
 
@@ -143,8 +144,8 @@ def _arch(heard: Heard, *, too_old: bool) -> Support:
 
 def _cpu_only_build(heard: Heard) -> Support:
     is_cpu = has_cpu_build(heard.snapshot)
-    if is_cpu is None:
-        return Support.OPEN
+    if is_cpu is None or has_windows_gpu_end(heard.snapshot, heard.matrices):
+        return Support.OPEN  # of such a release there is no other build to install
     return Support.SHOWN if is_cpu else Support.EXCLUDED
 
 

@@ -10,24 +10,27 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from fwdoctor import compat, presence
+from fwdoctor.rules.arch_decisions import (
+    decide_capability,
+    decide_gemm,
+    decide_jit,
+    decide_no_kernel,
+    decide_ptxas,
+)
 from fwdoctor.rules.circumstances import Support, support
 from fwdoctor.rules.package_decisions import (
+    decide_conflict,
     decide_pip_list,
     decide_pip_none,
     decide_shared_folder,
 )
 from fwdoctor.rules.report_facts import (
     Reading,
-    cuda_versions,
-    is_compiled,
     is_gpu_expected,
     is_in_container,
     is_without_nvidia,
-    unserved,
     wheel_majors,
 )
-from fwdoctor.versions import ComputeCapability
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -182,107 +185,6 @@ def other_possibilities(
 # Deciders for single messages
 
 
-def decide_capability(told: Told, heard: Heard) -> Reading | None:
-    """PyTorch prints the GPU and what the build has: older or newer than that?"""
-    del told
-    gpu = _capability(heard)
-    targets = _targets(heard)
-    if gpu is None or not targets:
-        return _by_build(heard)
-    build = next(
-        (f.cuda for f in presence.frameworks(heard.snapshot.target).values()), None
-    )
-    listed = f"{min(targets)} to {max(targets)}"
-    if compat.is_gpu_too_old(gpu, targets, heard.matrices, build):
-        return Reading("gpu-arch-too-old", f"{gpu} is older than the build's {listed}")
-    return Reading("gpu-arch-too-new", f"{gpu} is newer than the build's {listed}")
-
-
-def _capability(heard: Heard) -> ComputeCapability | None:
-    """The GPU's compute capability: as the message prints it, else of the report."""
-    for text in (*heard.captures("gpu.compute_capability"), *heard.captures("gpu.sm")):
-        found = _parse_capability(text)
-        if found is not None:
-            return found
-    return next(iter(presence.capabilities(heard.snapshot)), None)
-
-
-def _parse_capability(text: str) -> ComputeCapability | None:
-    parse = ComputeCapability.parse if "." in text else ComputeCapability.from_sm
-    try:
-        return parse(text)
-    except ValueError:
-        return None
-
-
-def _targets(heard: Heard) -> list[ComputeCapability]:
-    """What the build has code for, as the messages print it."""
-    words = " ".join(heard.captures("torch.arch_list")).split()
-    bounds = (
-        *heard.captures("torch.capability_min"),
-        *heard.captures("torch.capability_max"),
-        *heard.captures("tensorflow.minimum_capability"),
-    )
-    found = (_parse_capability(word.strip(".,")) for word in (*words, *bounds))
-    return [cc for cc in found if cc is not None]
-
-
-def _by_build(heard: Heard) -> Reading | None:
-    kinds = unserved(heard.snapshot, heard.matrices)
-    if kinds is None:
-        return _by_toolkit(heard)
-    if not kinds:
-        return None
-    return Reading("gpu-arch-too-old" if True in kinds else "gpu-arch-too-new")
-
-
-def _by_toolkit(heard: Heard) -> Reading | None:
-    """The GPU against every CUDA version of the report, whatever it belongs to."""
-    versions = cuda_versions(heard.snapshot)
-    for cc in presence.capabilities(heard.snapshot) if versions else ():
-        device = heard.matrices.find_architecture(cc)
-        if device is None:
-            continue
-        if device.first_cuda and max(versions) < device.first_cuda:
-            why = f"compute capability {cc} needs CUDA {device.first_cuda} or newer"
-            return Reading("gpu-arch-too-new", f"{why}; this is CUDA {max(versions)}")
-        if device.last_cuda and min(versions) > device.last_cuda:
-            why = f"CUDA {device.last_cuda} is the last with compute capability {cc}"
-            return Reading("gpu-arch-too-old", f"{why}; this is CUDA {min(versions)}")
-    return None
-
-
-def decide_no_kernel(told: Told, heard: Heard) -> Reading | None:
-    """Code for this GPU is missing: of the framework, or of something beside it?"""
-    if _targets(heard) and _capability(heard) is not None:
-        return decide_capability(told, heard)
-    if unserved(heard.snapshot, heard.matrices) != set():
-        return _by_build(heard) or _by_own_compiler(heard)
-    why = "the framework has code for this GPU, so an extension lacks it"
-    cause = (
-        "compiler-toolchain" if is_compiled(heard.snapshot) else "companion-mismatch"
-    )
-    return Reading(cause, why)
-
-
-def _by_own_compiler(heard: Heard) -> Reading | None:
-    """A report of a toolkit and no framework is about a program compiled with it."""
-    is_own = is_compiled(heard.snapshot)
-    if not is_own or presence.frameworks(heard.snapshot.target):
-        return None
-    why = "what was compiled here was not compiled for this GPU"
-    return Reading("compiler-toolchain", why)
-
-
-def decide_gemm(told: Told, heard: Heard) -> Reading | None:
-    """A CUDA library cannot start: no memory left, or no code for the GPU."""
-    del told
-    if support("gpu-memory", heard) is Support.SHOWN:
-        return Reading("gpu-memory", "almost no memory of the GPU was free")
-    found = _by_build(heard)
-    return found if found and found.cause == "gpu-arch-too-new" else None
-
-
 def decide_no_device(told: Told, heard: Heard) -> Reading | None:
     """A compatibility library may have dropped the GPU that the driver still has."""
     del told
@@ -293,14 +195,6 @@ def decide_no_device(told: Told, heard: Heard) -> Reading | None:
     return Reading("forward-compat", f"{why}: a compatibility library is in use")
 
 
-def decide_jit(told: Told, heard: Heard) -> Reading | None:
-    """TensorFlow compiles its PTX for a newer GPU: slow at first, and then it works."""
-    del told
-    if unserved(heard.snapshot, heard.matrices) != set():
-        return None
-    return Reading("healthy", "the driver compiles the build's PTX for this GPU")
-
-
 def decide_803(told: Told, heard: Heard) -> Reading | None:
     """In a container it is the image's compatibility library, else an upgrade."""
     del told
@@ -308,16 +202,6 @@ def decide_803(told: Told, heard: Heard) -> Reading | None:
         return None
     why = "the image brings CUDA compatibility libraries older than the host's driver"
     return Reading("forward-compat", why)
-
-
-def decide_ptxas(told: Told, heard: Heard) -> Reading | None:
-    """Triton's own ptxas does not know the GPU; the framework may have code for it."""
-    del told
-    if unserved(heard.snapshot, heard.matrices):
-        return None
-    return Reading(
-        "compiler-toolchain", "the ptxas beside Triton is older than the GPU"
-    )
 
 
 def decide_foreign_library(told: Told, heard: Heard) -> Reading | None:
@@ -382,6 +266,7 @@ _DECIDERS: dict[str, Decider] = {
     "pip-no-version-bare": decide_pip_list,
     "pip-no-matching": decide_pip_list,
     "pip-no-version-none": decide_pip_none,
+    "pip-conflict": decide_conflict,
     "ort-provider-not-available": decide_shared_folder,
     "ort-available-cpu-only": decide_shared_folder,
 }

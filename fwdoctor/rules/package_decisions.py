@@ -32,6 +32,7 @@ _FAMILIES = {
     "tensorflow-gpu": "tensorflow",
     "tensorflow-cpu": "tensorflow",
 }
+_TORCH_KIN = frozenset({"torchvision", "torchaudio", "torchtext", "xformers"})
 _VERSION = re.compile(r"\d+(?:\.\w+)+")
 
 
@@ -212,6 +213,23 @@ def _python_of_list(offered: list[str], wanted: Wanted, heard: Heard) -> str | N
         if release.version == offered[0] or parse_version(release.version) == first:
             return new[-1] if new else None
         seen.update(release.python)
+    return None
+
+
+def decide_conflict(told: Told, heard: Heard) -> Reading | None:
+    """A framework was left with a partner that it does not run with."""
+    del heard
+    captures = told.message.captures
+    asker, partner = (
+        captures.get(name, "").lower().replace("_", "-")
+        for name in ("package.name", "package.partner")
+    )
+    has = f"{partner} {captures.get('package.partner_version', '')}".strip()
+    why = f"{asker} asks for {captures.get('package.requirement', '')}, and has {has}"
+    if partner == "protobuf" and _FAMILIES.get(asker) == "tensorflow":
+        return Reading("protobuf-abi", why)
+    if partner == "torch" and asker in _TORCH_KIN:
+        return Reading("companion-mismatch", why)
     return None
 
 

@@ -197,7 +197,15 @@ def _unserved_by(
     release = matrices.find_release(name, framework.version or "")
     if framework.kind not in ("cuda", "unknown") or release is None:
         return None
-    builds = [
+    builds = _builds_of(framework, release)
+    answers = [_verdict_of(name, build, cc, matrices) for build in builds]
+    agreed = answers and all(answer == answers[0] for answer in answers)
+    return answers[0] if agreed else None
+
+
+def _builds_of(framework: Framework, release: Release) -> list[Framework]:
+    """The CUDA builds of a release that this framework may be one of."""
+    return [
         replace(
             framework,
             cuda=variant.cuda,
@@ -209,9 +217,21 @@ def _unserved_by(
         and (variant.compute_capabilities or variant.ptx)
         and framework.cuda in (None, variant.cuda)
     ]
-    answers = [_verdict_of(name, build, cc, matrices) for build in builds]
-    agreed = answers and all(answer == answers[0] for answer in answers)
-    return answers[0] if agreed else None
+
+
+def ever_lacking(snapshot: Snapshot, matrices: Matrices) -> set[bool]:
+    """How published builds of the frameworks lack the GPUs; too old is True.
+
+    Of the named release, else of all releases: for a build that the report leaves open.
+    """
+    lacks: set[bool] = set()
+    for name, framework in presence.frameworks(snapshot.target).items():
+        named = matrices.find_release(name, framework.version or "")
+        for release in [named] if named else matrices.releases(name):
+            for build in _builds_of(framework, release):
+                for cc in presence.capabilities(snapshot):
+                    lacks |= _verdict_of(name, build, cc, matrices)
+    return lacks
 
 
 def _verdict_of(

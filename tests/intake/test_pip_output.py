@@ -27,6 +27,16 @@ def test_no_offer_is_an_answer() -> None:
     assert facts.commands[0].offered == ()
 
 
+def test_an_offer_to_a_requirements_file() -> None:
+    facts = parse(
+        "ERROR: Could not find a version that satisfies the requirement torch==1.1.0"
+        " (from -r requirements.txt (line 9)) (from versions: 1.7.0, 1.7.1)\n"
+    )
+    assert facts is not None
+    assert facts.commands[0].requirements == ("torch==1.1.0",)
+    assert facts.commands[0].offered == ("1.7.0", "1.7.1")
+
+
 def test_wheels_tell_python_and_platform() -> None:
     facts = parse(
         "Downloading torch-2.0.1-cp311-cp311-manylinux1_x86_64.whl (619.9 MB)\n"

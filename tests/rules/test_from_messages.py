@@ -382,6 +382,70 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
         },
         "compiler-toolchain",
     ),
+    # a build that is not named: what its kin lack the GPU for
+    "not compatible, only ever too new": (
+        (
+            "CUDA capability sm_86 is not compatible with the current PyTorch"
+            " installation."
+        ),
+        {
+            **LINUX,
+            "gpus": _gpu("NVIDIA GeForce RTX 3090", "8.6"),
+            "environments": _env(torch={"version": None, "kind": "unknown"}),
+        },
+        "gpu-arch-too-new",
+    ),
+    "no kernel, only ever too old": (
+        NO_KERNEL,
+        {
+            **LINUX,
+            "gpus": _gpu("Tesla K40c", "3.5"),
+            "environments": _env(torch={"version": "1.7.1", "kind": "unknown"}),
+        },
+        "gpu-arch-too-old",
+    ),
+    # pip's conflicts
+    "conflict, protobuf": (
+        (
+            "ERROR: tensorflow 1.15.0 has requirement protobuf>=3.6.1, but you'll have"
+            " protobuf 3.5.2 which is incompatible."
+        ),
+        LINUX,
+        "protobuf-abi",
+    ),
+    "conflict, torchvision": (
+        (
+            "torchvision 0.20.1 requires torch==2.5.1, but you have torch 2.6.0 which"
+            " is incompatible."
+        ),
+        LINUX,
+        "companion-mismatch",
+    ),
+    # what Windows brings
+    "libcuda, WSL": (
+        (
+            "Could not load dynamic library 'libcuda.so.1'; dlerror: libcuda.so.1:"
+            " cannot open shared object file: No such file or directory"
+        ),
+        {"host": {"os": "linux", "is_wsl": True}},
+        "wsl-specific",
+    ),
+    "TensorFlow on Windows": (
+        "Num GPUs Available: 0",
+        {
+            "host": {"os": "windows", "machine": "x86_64"},
+            "gpus": _gpu("NVIDIA GeForce RTX 3060", "8.6"),
+            "environments": _env(
+                tensorflow={
+                    "version": "2.12.0",
+                    "package": "tensorflow",
+                    "kind": "cpu",
+                    "gpu_available": False,
+                }
+            ),
+        },
+        "no-wheel-for-platform",
+    ),
 }
 
 
@@ -405,6 +469,13 @@ CALM: dict[str, tuple[str, dict[str, Any]]] = {
             "host": {"os": "linux"},
             "environments": _env(torch={"version": "2.1.0", "kind": "rocm"}),
         },
+    ),
+    "NumPy's harmless warning": (
+        (
+            "RuntimeWarning: numpy.dtype size changed, may indicate binary"
+            " incompatibility. Expected 96, got 88"
+        ),
+        LINUX,
     ),
     "memory": ("torch.cuda.OutOfMemoryError: CUDA out of memory.", LINUX),
     "program": (
