@@ -1,17 +1,18 @@
 """`--assume FACT=VALUE`: replace facts of a snapshot, visibly.
 
-For machines one is not on: driver=550.54.14, gpu="RTX 4090" (or several, separated by
-commas), cuda=12.4, os=linux, python=3.12, glibc=2.31.
+For machines one is not on: driver=550.54.14 (or a branch, 550), gpu="RTX 4090" (or
+several, separated by commas, or none), cuda=12.4, os=linux, python=3.12, glibc=2.31.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fwdoctor import compat, presence
 from fwdoctor.errors import UsageError
-from fwdoctor.model.snapshot import Assumption, Gpu, LibCuda
+from fwdoctor.model.snapshot import Assumption, Driver, Gpu, LibCuda
 from fwdoctor.versions import ComputeCapability, CudaVersion, DriverVersion
 
 if TYPE_CHECKING:
@@ -20,15 +21,20 @@ if TYPE_CHECKING:
     from fwdoctor.matrices.load import Matrices
     from fwdoctor.model.snapshot import Snapshot
 
+_BRANCH = re.compile(r"[rR]?(\d{3})")
+
 
 def apply_assumptions(
     snapshot: Snapshot, assumptions: tuple[str, ...], matrices: Matrices
 ) -> Snapshot:
-    """The snapshot with these facts replaced; raises UsageError for a bad one."""
-    for text in assumptions:
+    """The snapshot with these facts replaced; raises UsageError for a bad one.
+
+    The system comes first, since a driver's number is read by it.
+    """
+    for text in sorted(assumptions, key=lambda text: not text.startswith("os=")):
         fact, found, value = text.partition("=")
         fact = fact.strip().lower()
-        if not found or fact not in _ASSUMABLE:
+        if not found or fact not in _ASSUMABLE or not value.strip():
             known = ", ".join(sorted(_ASSUMABLE))
             raise UsageError(
                 "bad-assumption",
@@ -49,7 +55,7 @@ def _noted(
 
 
 def _driver(snapshot: Snapshot, value: str, matrices: Matrices) -> Snapshot:
-    version = DriverVersion.parse(value)
+    version = _driver_version(value, snapshot, matrices)
     spoken = compat.driver_speaks(
         version, matrices, os_name=presence.driver_os(snapshot)
     )
@@ -66,13 +72,38 @@ def _driver(snapshot: Snapshot, value: str, matrices: Matrices) -> Snapshot:
             kind="driver", version=version, init_code=0, cuda_driver_version=spoken
         ),
     )
-    noted = _noted(snapshot, "driver", value, snapshot.driver.version)
+    noted = _noted(snapshot, "driver", str(version), snapshot.driver.version)
     return replace(snapshot, driver=driver, assumptions=noted)
+
+
+def _driver_version(
+    value: str, snapshot: Snapshot, matrices: Matrices
+) -> DriverVersion:
+    """The version, or for a bare branch the first one that speaks the branch's CUDA."""
+    named = _BRANCH.fullmatch(value)
+    if not named:
+        return DriverVersion.parse(value)
+    branch = int(named[1])
+    os_name = presence.driver_os(snapshot)
+    known = matrices.find_driver_branch(
+        DriverVersion.parse(f"{branch}.0"), os_name=os_name
+    )
+    toolkit = matrices.find_toolkit(known.cuda) if known and known.cuda else None
+    first = toolkit.min_driver.get(os_name) if toolkit else None
+    if first is None or first.branch != branch:
+        raise ValueError(
+            f"{value!r} names a branch; give a driver's whole version, as nvidia-smi"
+            " prints it"
+        )
+    return first
 
 
 def _cuda(snapshot: Snapshot, value: str, matrices: Matrices) -> Snapshot:
     del matrices
-    spoken = CudaVersion.parse(value)
+    try:
+        spoken = CudaVersion.parse(value)
+    except ValueError:
+        raise ValueError(f"{value!r} is not a CUDA version such as 12.4") from None
     libcuda = replace(
         snapshot.driver.libcuda or LibCuda(), init_code=0, cuda_driver_version=spoken
     )
@@ -84,10 +115,31 @@ def _cuda(snapshot: Snapshot, value: str, matrices: Matrices) -> Snapshot:
 
 
 def _gpu(snapshot: Snapshot, value: str, matrices: Matrices) -> Snapshot:
+    if value.lower() == "none":
+        return _without_gpu(snapshot, value)
     names = [name.strip() for name in value.split(",") if name.strip()]
+    if not names:
+        raise ValueError(f"{value!r} names no GPU")
     gpus = tuple(_gpu_called(i, name, matrices) for i, name in enumerate(names))
     was = ", ".join(gpu.name or "?" for gpu in snapshot.gpus or ()) or None
-    return replace(snapshot, gpus=gpus, assumptions=_noted(snapshot, "gpu", value, was))
+    driver = snapshot.driver
+    if driver.version is None:
+        driver = Driver()  # that it is missing was said of another machine
+    noted = _noted(snapshot, "gpu", value, was)
+    return replace(snapshot, gpus=gpus, driver=driver, assumptions=noted)
+
+
+def _without_gpu(snapshot: Snapshot, value: str) -> Snapshot:
+    was = ", ".join(gpu.name or "?" for gpu in snapshot.gpus or ()) or None
+    pci = tuple(d for d in snapshot.pci or () if d.vendor != "nvidia")
+    return replace(
+        snapshot,
+        gpus=(),
+        pci=pci,
+        driver=Driver(nvml_code=presence.NVML_NO_LIBRARY),
+        device_nodes=(),
+        assumptions=_noted(snapshot, "gpu", value, was),
+    )
 
 
 def _gpu_called(index: int, name: str, matrices: Matrices) -> Gpu:
@@ -107,6 +159,7 @@ def _gpu_called(index: int, name: str, matrices: Matrices) -> Gpu:
 
 def _os(snapshot: Snapshot, value: str, matrices: Matrices) -> Snapshot:
     del matrices
+    value = value.lower()
     if value not in ("linux", "windows", "macos", "wsl"):
         raise ValueError(f"{value!r} is not linux, windows, macos or wsl")
     host = replace(
@@ -135,7 +188,7 @@ def _python(snapshot: Snapshot, value: str, matrices: Matrices) -> Snapshot:
 
 def _glibc(snapshot: Snapshot, value: str, matrices: Matrices) -> Snapshot:
     del matrices
-    if not all(part.isdigit() for part in value.split(".")):
+    if not all(part.isdigit() for part in value.split(".")) or "." not in value:
         raise ValueError(f"{value!r} is not a glibc version such as 2.31")
     host = replace(snapshot.host, libc="glibc", libc_version=value)
     noted = _noted(snapshot, "glibc", value, snapshot.host.libc_version)
