@@ -54,8 +54,9 @@ _NVIDIA = re.compile(
     r"|cmp \d{2,3}(?:hx|-\d{3})|tegra x[12](?![0-9A-Za-z])"
     r")"
     + _SUFFIX
-    # named by its maker only: NVIDIA T600, NVIDIA A2, NVIDIA RTX 500 Ada …
-    + r"|nvidia[ -](?:t\d{3,4}e?|a2|thor|(?:agx )?(?:orin|xavier)(?: n(?:x|ano))?"
+    # named by its maker only: NVIDIA T600, NVIDIA A2, NVIDIA 940MX, NVIDIA 1080Ti …
+    + r"|nvidia[ -](?:\d{3}mx?|(?:[2-5]0[5-9]0|1[06][3-8]0)(?: ?ti)?|t\d{3,4}e?|a2|thor"
+    r"|(?:agx )?(?:orin|xavier)(?: n(?:x|ano))?"
     r"|a[1-5]\d00|rtx[ -]\d{3})(?![0-9A-Za-z])" + _SUFFIX + r")(?![A-Za-z0-9_])",
     re.IGNORECASE,
 )
@@ -249,9 +250,11 @@ def _shorter_names(name: str) -> Iterator[str]:
     if plain and plain != name:
         yield plain
     words = plain.split()
+    if words and words[0].lower() == "nvidia" and plain[7:8].isdigit():
+        words = words[1:]
     yield from (" ".join(words[:kept]) for kept in range(len(words) - 1, 1, -1))
     if words and words[0][:1].isdigit():
-        yield from (f"{family} {plain}" for family in ("RTX", "GTX"))
+        yield from (f"{family} {' '.join(words)}" for family in ("RTX", "GTX"))
     if words and _SHORT_SUPER.fullmatch(words[-1]):
         yield f"{plain[:-1]} SUPER"
         yield plain[:-1]

@@ -13,15 +13,21 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from fwdoctor.intake.facts import Collector
-from fwdoctor.intake.gpu_names import find_count, find_gpus, find_vendors
+from fwdoctor.intake.gpu_names import (
+    find_capability,
+    find_count,
+    find_gpus,
+    find_vendors,
+)
 from fwdoctor.intake.os_names import DISTRIBUTION_PATTERN, parse_os
 from fwdoctor.intake.python_line import parse_python
+from fwdoctor.intake.whose import is_elsewhere, is_own
+from fwdoctor.model.snapshot import Gpu
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from fwdoctor.intake.facts import FactName, Facts
-    from fwdoctor.model.snapshot import Gpu
 
     Reader = Callable[[Collector, str, int], None]
 
@@ -45,36 +51,6 @@ _MACHINE_WORDS: Final = (
 )
 _DIGIT = re.compile(r"\d")
 _SENTENCE_END = re.compile(r"[.!?;](?=\s|$)")
-_ELSEWHERE = re.compile(
-    r"\b(?:other|another|different|second|previous|old|colleague'?s?|friend'?s?)"
-    r" (?:machine|computer|pc|laptop|server|workstation|system|env|environment)\b"
-    r"|\bin the past\b|\bused to\b|\bpreviously\b",
-    re.IGNORECASE,
-)
-_ELSEWHERE_WORDS: Final = (
-    *("machine", "computer", "pc", "laptop", "server", "workstation", "system", "env"),
-    *("in the past", "used to", "previously"),
-)
-# Before a mention: it is not what the reporter has.
-_NOT_OWN = re.compile(
-    r"(?:requir\w+|needs?|supports?|supported|upgrad\w+|downgrad\w+|updat\w+|instead of"
-    r"|older than|newer than|at least|before|until|since|than|[<>]=?"
-    r"|built (?:for|against)|compiled (?:for|against|with:?)|library:|tried|try|trying"
-    r"|works?(?: fine| well| ok| only)?(?: with| on| in)?|e\.?g\.?|such as|like"
-    r"|worked(?: fine| well)?(?: with| on| in)?|not|without|unlike|against|recommend\w*"
-    r"|expects?|from|to|for|no|says|shows|reports)"
-    r"[ :]{1,2}(?:it |with |the |an? |on |also |out |using |only ){0,2}"
-    r"(?:nvidia |latest |version ){0,2}"
-    r"(?:[A-Za-z][\w-]{1,20} v?\d[\w.+]{0,12},? (?:(?:or|and|with) )?){0,2}$",
-    re.IGNORECASE,
-)
-# After such words it is what there is now.
-_NOW_OWN = re.compile(
-    r"\b(?:upgraded|updated|downgraded|switched|changed|moved|went)"
-    r"(?: [\w.+-]{1,20}){0,4} to (?:the |an? )?$",
-    re.IGNORECASE,
-)
-_BEFORE: Final = 60
 _START = r"(?<![\w./=\\-])"
 _IS = r"(?:[ ]?(?:is|was|version|ver\.?|release))?[ ]?(?:[:=-]{1,2}>?)?[ ]?[v`'\"]?"
 _RELEASE = (
@@ -190,6 +166,11 @@ _PLACE = re.compile(
     r"(?![a-z]))",
     re.IGNORECASE,
 )
+_OWN_SYSTEM = rf"wsl ?2?|windows|win1[01]|mac ?os|os ?x|linux|{DISTRIBUTION_PATTERN}"
+_BRACKETED = re.compile(
+    rf"[(\[]((?:{_OWN_SYSTEM}|apple m[1-5])(?:[ -]?\d[\d.]{{0,8}})?)[)\]]",
+    re.IGNORECASE,
+)
 _VERSIONED_OS = re.compile(
     rf"(?<![\w:/-])(?:{DISTRIBUTION_PATTERN}|windows|macos)[ -]?(?:leap )?\d{{1,2}}"
     r"(?:\.\d{1,2}){0,2}(?![\d.]*-\d)",
@@ -236,6 +217,12 @@ _CARDS: Final = (
     *("mac", "a10", "a30", "a40", "a80", "h10", "h20", "h80", "b10", "b20", "b30"),
     *("gb", "gh", "l4", "l20", "v100", "t4", "k10", "k20", "k40", "k80", "p100", "p4"),
 )
+_CARD_WITH_CAPABILITY = re.compile(
+    r"\b(?:gpus?|cards?|pascal|turing|ampere|volta|maxwell|kepler|blackwell|hopper)\b"
+    r"[ ,:]{0,2}(?:\(|with |of |has |is )?(?:the |a )?(?:(?:compute|cuda) capability"
+    r"(?: of)?[ :=]{1,3}\d{1,2}\.\d|sm_\d{2,3}|cc[ :=]{1,2}\d{1,2}\.\d)\b",
+    re.IGNORECASE,
+)
 _NOTEBOOKS = {"colab": "Google Colab", "kaggle": "Kaggle"}
 
 
@@ -247,15 +234,29 @@ def parse(text: str) -> Facts | None:
     if available:
         found.add("torch_gpu", available[1].lower(), available.start())
     topics = _topics_of(told.lower())
+    _read_title(found, told)
     for sentence, offset in _iter_sentences(told):
         lower = sentence.lower()
-        if _is_elsewhere(lower):
+        if is_elsewhere(lower):
             continue
         _read_versions(found, sentence, lower, offset)
         for words, read in topics:
             if any(word in lower for word in words):
                 read(found, sentence, offset)
     return found.facts()
+
+
+def _read_title(found: Collector, text: str) -> None:
+    """A title may quote an error; what it says of the place is the reporter's own."""
+    blank = len(text) - len(text.lstrip())
+    title = text[blank : blank + _LINE_LIMIT].partition("\n")[0]
+    if _is_told(title, _MACHINE_WORDS) and _BRACKETED.search(title) is None:
+        return  # a sentence as any other
+    _read_place(found, title, blank)
+    place = _BRACKETED.search(title)
+    if place:
+        _add_os(found, parse_os(place[1]), blank + place.start(1))
+    found.vendors.extend(find_vendors(title))
 
 
 def _topics_of(lower: str) -> list[tuple[tuple[str, ...], Reader]]:
@@ -291,16 +292,6 @@ def _is_told(line: str, marks: tuple[str, ...]) -> bool:
     return _MACHINE_LINE.match(line) is None
 
 
-def _is_elsewhere(lower: str) -> bool:
-    is_likely = any(word in lower for word in _ELSEWHERE_WORDS)
-    return is_likely and _ELSEWHERE.search(lower) is not None
-
-
-def _is_own(sentence: str, at: int) -> bool:
-    before = sentence[max(0, at - _BEFORE) : at]
-    return _NOT_OWN.search(before) is None or _NOW_OWN.search(before) is not None
-
-
 def _read_versions(found: Collector, sentence: str, lower: str, offset: int) -> None:
     if _DIGIT.search(sentence) is None:
         return
@@ -308,13 +299,13 @@ def _read_versions(found: Collector, sentence: str, lower: str, offset: int) -> 
         if not any(word in lower for word in words):
             continue
         for match in pattern.finditer(sentence):
-            if _is_own(sentence, match.start()):
+            if is_own(sentence, match.start()):
                 found.add(name, match["value"], offset + match.start("value"))
                 break
     if "torch_cuda" in found.values:
         found.add("torch_kind", "cuda", offset)
     python = _PYTHON.search(sentence) if "python" in lower else None
-    if python and _is_own(sentence, python.start()):
+    if python and is_own(sentence, python.start()):
         found.add_all(parse_python(sentence[python.end() :]), offset + python.end())
     package = _TENSORFLOW_PACKAGE.search(sentence)
     if package and "tensorflow" in found.values:
@@ -324,7 +315,7 @@ def _read_versions(found: Collector, sentence: str, lower: str, offset: int) -> 
 def _read_place(found: Collector, sentence: str, offset: int) -> None:
     for pattern in (_PLACE, _VERSIONED_OS):
         match = pattern.search(sentence)
-        if match and _is_own(sentence, match.start()):
+        if match and is_own(sentence, match.start()):
             at = match.end() if pattern is _PLACE else match.start()
             _add_os(found, parse_os(sentence[at : at + 80]), offset + at)
 
@@ -339,7 +330,7 @@ def _add_os(found: Collector, facts: Mapping[FactName, str], offset: int) -> Non
 
 def _read_container(found: Collector, sentence: str, offset: int) -> None:
     container = _CONTAINER.search(sentence)
-    if container and _is_own(sentence, container.start()):
+    if container and is_own(sentence, container.start()):
         word = next((group for group in container.groups() if group), "k8s").lower()
         found.add("container", _CONTAINER_KINDS.get(word, word), offset)
 
@@ -353,7 +344,7 @@ def _read_notebook(found: Collector, sentence: str, offset: int) -> None:
 
 def _read_gpus(found: Collector, sentence: str, offset: int) -> None:
     if not found.gpus:
-        found.gpus.extend(_own_gpus(sentence))
+        found.gpus.extend(_own_gpus(sentence) or _unnamed_gpu(sentence))
     found.vendors.extend(v for v in find_vendors(sentence) if v not in found.vendors)
     count = find_count(sentence)
     if count and not found.gpus:
@@ -365,8 +356,17 @@ def _own_gpus(sentence: str) -> list[Gpu]:
     return [
         gpu
         for gpu in find_gpus(sentence)
-        if _is_own(sentence, max(0, sentence.find(gpu.name or "")))
+        if is_own(sentence, max(0, sentence.find(gpu.name or "")))
     ]
+
+
+def _unnamed_gpu(sentence: str) -> tuple[Gpu, ...]:
+    """«A Pascal card (sm_61)»: no model, and the capability is all that matters."""
+    card = _CARD_WITH_CAPABILITY.search(sentence)
+    capability = find_capability(card[0]) if card else None
+    if card is None or capability is None or not is_own(sentence, card.start()):
+        return ()
+    return (Gpu(index=0, compute_capability=capability),)
 
 
 _TOPICS: tuple[tuple[tuple[str, ...], Reader], ...] = (

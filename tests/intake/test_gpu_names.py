@@ -40,6 +40,8 @@ GIBIBYTE = 1024**3
         ("3090, 24GB", "8.6"),
         ("GTX1660S", "7.5"),
         ("RTX 3090s", "8.6"),
+        ("NVidia 940MX", "5.0"),
+        ("NVIDIA 1080Ti", "6.1"),
     ],
 )
 def test_a_field_names_one_gpu(text: str, capability: str) -> None:
@@ -94,6 +96,11 @@ def test_other_makers(text: str, vendors: tuple[str, ...]) -> None:
 def test_in_a_sentence_a_short_chip_needs_company() -> None:
     assert [gpu.name for gpu in find_gpus("It runs on a T4 GPU in Colab")] == ["T4"]
     assert find_gpus("see chapter A10 and step T4 of the plan") == ()
+
+
+def test_a_makers_name_makes_a_number_a_gpu() -> None:
+    found = find_gpus("It fails on an nvidia 1080Ti with nvidia 535 and on nvidia 940M")
+    assert [gpu.name for gpu in found] == ["nvidia 1080Ti", "nvidia 940M"]
 
 
 def test_versions_and_file_names_are_no_gpus() -> None:

@@ -75,3 +75,43 @@ def test_gpus_and_other_makers() -> None:
     assert other is not None
     assert other.gpus is None
     assert other.vendors == ("amd",)
+
+
+@pytest.mark.parametrize(
+    ("title", "system"),
+    [
+        ("(OSX) Torch not compiled with CUDA enabled", "macos"),
+        ("[macOS 13] RuntimeError: no CUDA", "macos"),
+        ("(WSL2) Error: libcuda.so.1 not found", "linux"),
+        ("'Error: no CUDA GPUs are available' on Windows 11", "windows"),
+    ],
+)
+def test_a_title_that_quotes_an_error_may_name_the_place(
+    title: str, system: str
+) -> None:
+    assert said(parse(f"\n{title}\n\nIt stops here.\n"))["os"] == system
+
+
+def test_a_title_that_quotes_an_error_may_name_the_maker() -> None:
+    facts = parse("'Error: Torch not compiled with CUDA enabled' on Apple M1\n")
+    assert facts is not None
+    assert facts.vendors == ("apple",)
+
+
+def test_a_gpu_without_a_name_may_have_a_capability() -> None:
+    facts = parse("It fails on a Pascal card (sm_61).\n")
+    assert facts is not None
+    assert [str(gpu.compute_capability) for gpu in facts.gpus or ()] == ["6.1"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "This build supports GPUs with compute capability 7.5.",
+        "It was compiled for sm_80 and sm_90.",
+        "It works fine on GPUs with compute capability 8.0",
+    ],
+)
+def test_a_capability_of_something_else(text: str) -> None:
+    facts = parse(text)
+    assert facts is None or not facts.gpus
