@@ -44,12 +44,25 @@ def main(arguments: list[str]) -> int:
         print(USAGE, file=sys.stderr)
         return ExitCode.USAGE
     try:
-        print(snapshot_text(arguments[0] if arguments else None))
+        text = snapshot_text(arguments[0] if arguments else None)
     except FwdoctorError as error:
         print(f"fwdoctor: {error.message}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
+    return _write(text)
+
+
+def _write(text: str) -> int:
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        # The interpreter's last flush must not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            return ExitCode.OK
+        print(f"fwdoctor: standard output: {error.strerror}", file=sys.stderr)
+        return ExitCode.USAGE
     return ExitCode.OK
 
 

@@ -119,3 +119,34 @@ def test_the_snapshot_names_no_person(tmp_path: Path) -> None:
     result = run_bare(str(prefix), folder=elsewhere, env=env)
     assert "maria" not in result.stdout
     assert json.loads(result.stdout)["environments"][0]["prefix"] == "~/env"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_full_disk_is_named(tmp_path: Path) -> None:
+    with open("/dev/full", "wb") as full:
+        result = subprocess.run(
+            [sys.executable, "-m", "fwdoctor.rescue", str(make_environment(tmp_path))],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert result.returncode == 2
+    assert result.stderr == "fwdoctor: standard output: No space left on device\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX pipes")
+def test_a_reader_that_left_is_no_fault(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as closed:
+        result = subprocess.run(
+            [sys.executable, "-m", "fwdoctor.rescue", str(make_environment(tmp_path))],
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert (result.returncode, result.stderr) == (0, "")

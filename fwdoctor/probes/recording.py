@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ class RecordingSource(Source):
     """A source that remembers texts by the path or the command they came from."""
 
     files: dict[str, str] = field(default_factory=dict)
+    unread: dict[str, str] = field(default_factory=dict)  # path → why
     commands: dict[str, str] = field(default_factory=dict)
 
     def read_bytes(self, path: str, limit: int = READ_LIMIT_BYTES) -> bytes:
@@ -35,7 +37,7 @@ class RecordingSource(Source):
         try:
             content = Source.read_bytes(self, path, limit)
         except OSError as error:
-            self.files.setdefault(path, f"[not read: {error.strerror or error}]\n")
+            self.unread.setdefault(path, error.strerror or str(error))
             raise
         is_text = len(content) <= KEPT_BYTES and b"\0" not in content
         if is_text and path not in NEVER_KEPT:
@@ -64,9 +66,14 @@ def raw_texts(source: RecordingSource) -> dict[str, str]:
     """Everything kept, redacted: relative file name to text."""
     home, user = source.env.get("HOME"), source.env.get("USER")
     named = {
-        **{f"files{path}": text for path, text in source.files.items()},
+        # Without «..», by which a path could leave the folder it is written into.
+        **{f"files{posixpath.normpath(p)}": t for p, t in source.files.items()},
         **{f"commands/{name}.txt": text for name, text in source.commands.items()},
     }
+    if source.unread:
+        # One list: a file of that name would look as if the machine had it.
+        lines = (f"{path}: {why}\n" for path, why in sorted(source.unread.items()))
+        named["not-read.txt"] = "".join(lines)
     return {
         redact(name, home=home, user=user): _REQUESTED_BY.sub(
             r"\1 …", redact(text, home=home, user=user)

@@ -35,13 +35,21 @@ def test_lists_of_people_are_never_kept(tmp_path: Path) -> None:
     assert raw_texts(source) == {}
 
 
-def test_what_could_not_be_read_says_why(tmp_path: Path) -> None:
+def test_what_could_not_be_read_is_one_list(tmp_path: Path) -> None:
     source = source_of(tmp_path)
-    with pytest.raises(OSError, match="No such file"):
-        source.read_text("/nowhere")
+    for path in ("/nowhere", "/etc/nv_tegra_release"):
+        with pytest.raises(OSError, match="No such file"):
+            source.read_text(path)
     assert raw_texts(source) == {
-        "files/nowhere": "[not read: No such file or directory]\n"
+        "not-read.txt": "/etc/nv_tegra_release: No such file or directory\n"
+        "/nowhere: No such file or directory\n"
     }
+
+
+def test_no_text_is_written_outside_the_folder(tmp_path: Path) -> None:
+    source = source_of(tmp_path, etc__config=b"text\n", a__b=b"")
+    source.read_text("/a/../../../etc/config")
+    assert set(raw_texts(source)) == {"files/etc/config"}
 
 
 def test_who_asked_apt_is_left_out(tmp_path: Path) -> None:
