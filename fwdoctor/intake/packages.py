@@ -38,6 +38,7 @@ _EXPORT = re.compile(
     rf"(?:(?P<channel>[\w-]{{1,40}})::)?(?P<name>{_NAME})="
     rf"(?P<version>{_VERSION}?)(?:=(?P<build>[\w.+-]{{1,80}}))?"
 )
+_FEATURES = re.compile(r"[ \t]\[[\w,-]{1,40}\](?=[ \t]|$)")  # of older conda lists
 _SEPARATORS = re.compile(r"[-_.]+")
 _CHANNELS: Final = frozenset(
     {
@@ -86,7 +87,7 @@ def parse_table_line(line: str) -> Package | None:
 
 def parse_conda_line(line: str) -> Package | None:
     """`name version build channel` of conda list, with or without the last two."""
-    text = line.strip()
+    text = _FEATURES.sub("", line.strip())
     exported = _EXPORT.fullmatch(text.removeprefix("- ").strip())
     found = exported or _CONDA.fullmatch(text)
     if not found:

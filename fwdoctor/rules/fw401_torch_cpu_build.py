@@ -3,7 +3,8 @@
 What it checks
 --------------
 The installed PyTorch says of itself, in `torch/version.py`, that it was built without
-CUDA, and the machine has an NVIDIA GPU.
+CUDA, and the machine has an NVIDIA GPU. In a pasted report that names no GPU, CUDA
+packages of conda beside the build show as well that one was meant to be used.
 
 Why it matters
 --------------
@@ -33,6 +34,7 @@ from fwdoctor import presence
 from fwdoctor.model.finding import Evidence, Problem
 from fwdoctor.rules.fw701_container_without_gpu_runtime import is_left_without
 from fwdoctor.rules.registry import rule
+from fwdoctor.rules.report_facts import is_without_nvidia
 from fwdoctor.solve.remedy import working_builds
 
 if TYPE_CHECKING:
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
 
     from fwdoctor.matrices.load import Matrices
     from fwdoctor.model.snapshot import Snapshot
+
+_CUDA_PACKAGES = ("pytorch-cuda", "cudatoolkit")
 
 
 @rule(
@@ -55,22 +59,37 @@ def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
     torch = target.torch if target else None
     if torch is None or torch.kind != "cpu" or snapshot.host.is_tegra:
         return
-    if presence.has_nvidia_gpu(snapshot) is not True or is_left_without(snapshot):
+    has_gpu = presence.has_nvidia_gpu(snapshot) is True
+    asked = None if has_gpu else _cuda_package(snapshot)
+    if is_left_without(snapshot) or not (has_gpu or asked):
         return
     if presence.other_way(target, "torch") is not None:
         return
     product = presence.product_name("torch", torch)
     gpu = next((gpu.name for gpu in snapshot.gpus or () if gpu.name), "an NVIDIA GPU")
+    beside = f"{asked} was asked for" if asked else f"this machine has {gpu}"
     yield Problem(
         subject=product,
-        message=f"{product} was built without CUDA, and this machine has {gpu}",
+        message=f"{product} was built without CUDA, and {beside}",
         detail=_origin(torch.source, torch.build_string or torch.local_label),
         evidence=(
             Evidence(fact="torch.kind", value="cpu", source=torch.path or "torch"),
         ),
         fix=working_builds(snapshot, matrices, "torch"),
+        certainty="likely" if asked else "proven",
         blocks=("torch",),
     )
+
+
+def _cuda_package(snapshot: Snapshot) -> str | None:
+    """What of CUDA a paste has from conda, where PyTorch is the only one to use it."""
+    target = snapshot.target
+    if snapshot.origin != "pasted" or target is None or target.tensorflow is not None:
+        return None
+    if is_without_nvidia(snapshot):
+        return None
+    listed = {p.name for p in target.packages or () if p.installer == "conda"}
+    return next((name for name in _CUDA_PACKAGES if name in listed), None)
 
 
 def _origin(source: str | None, label: str | None) -> str:

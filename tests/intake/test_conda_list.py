@@ -63,3 +63,12 @@ def test_rows_cut_out_of_a_list_are_told_by_their_build() -> None:
 
 def test_prose_is_no_list() -> None:
     assert parse("I tried pytorch 1.9.0 and it works\n") is None
+
+
+def test_a_row_may_name_the_features_of_a_build() -> None:
+    row = "pytorch     1.4.0     py3.7_cpu_0  [cpuonly]  pytorch"
+    for text in (row, f"# packages in environment at /opt/env:\n{row}\n"):
+        facts = parse(text)
+        assert facts is not None
+        assert facts.packages[0].build_string == "py3.7_cpu_0"
+        assert facts.packages[0].channel == "pytorch"
