@@ -129,6 +129,19 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def cpu_only(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A virtual environment whose PyTorch was built without CUDA."""
+    folder = tmp_path_factory.mktemp("cpu-only")
+    (folder / "pyvenv.cfg").write_text("home = /usr/bin\nversion = 3.12.4\n")
+    (folder / "bin").mkdir()
+    os.symlink(sys.executable, folder / "bin" / "python")
+    torch = folder / "lib" / "python3.12" / "site-packages" / "torch"
+    torch.mkdir(parents=True)
+    (torch / "version.py").write_text("__version__ = '2.9.1+cpu'\ncuda = None\n")
+    return folder
+
+
 def test_every_scenario_is_expected() -> None:
     assert sorted(EXPECTED) == sorted(scenario_names())
 
@@ -155,6 +168,21 @@ def test_first_cause(fake_gpu: FakeGpuFactory, empty: Path, name: str) -> None:
     assert code == (1 if any(f["severity"] == "error" for f in alarms) else 0)
 
 
+@pytest.mark.parametrize("name", [n for n in EXPECTED if EXPECTED[n] and n not in SLOW])
+def test_the_machine_comes_before_what_is_installed(
+    fake_gpu: FakeGpuFactory, cpu_only: Path, name: str
+) -> None:
+    expected = EXPECTED[name]
+    assert expected is not None
+    _, report = _check(fake_gpu, name, cpu_only)
+    first = _alarms(report)[0]
+    own = [f for f in _alarms(report) if f["code"] == expected[0]]
+    if own[0]["severity"] == "error":
+        assert first["code"] == expected[0]
+    else:  # a container that asked for no GPU, and a GPU that works with a warning
+        assert first["code"] in ("FW401", "FW701")
+
+
 @pytest.mark.parametrize("name", SPOTLESS)
 def test_nothing_to_say(fake_gpu: FakeGpuFactory, empty: Path, name: str) -> None:
     _, report = _check(fake_gpu, name, empty)
@@ -174,6 +202,7 @@ def test_nothing_to_say(fake_gpu: FakeGpuFactory, empty: Path, name: str) -> Non
             "FW707",
         ),
         ("healthy-h100", {"cu_init": 304}, "FW126"),
+        ("rtx4090-550", {"file.without": "nvml,libcuda"}, "FW106"),
         ("cuinit-803", {"file.compat": "535.54.03"}, "FW112"),
         (
             "healthy-h100",
@@ -194,3 +223,15 @@ def test_changed_machines(
 ) -> None:
     _, report = _check(fake_gpu, scenario, empty, changes)
     assert _alarms(report)[0]["code"] == expected
+
+
+def test_a_container_for_computing_alone_has_no_nvml(
+    fake_gpu: FakeGpuFactory, empty: Path
+) -> None:
+    changes: dict[str, object] = {
+        "file.without": "nvml,nvidia-smi",
+        "file.container": "docker",
+    }
+    _, report = _check(fake_gpu, "rtx4090-550", empty, changes)
+    assert report["verdict"] == "healthy"
+    assert report["snapshot"]["gpus"][0]["compute_capability"] == "8.9"

@@ -99,7 +99,7 @@ def assemble(
             facts("nvidia-smi"),
         ),
         pci=facts("pci"),
-        gpus=_gpus(facts("nvml"), facts("nvidia-smi")),
+        gpus=_gpus(facts("nvml"), facts("nvidia-smi"), facts("libcuda")),
         device_nodes=facts("device-nodes"),
         xids=facts("kernel-log"),
         container=facts("container"),
@@ -112,13 +112,20 @@ def assemble(
 
 
 def _gpus(
-    nvml: NvmlFacts | None, smi: tuple[NvidiaSmi, tuple[Gpu, ...]] | None
+    nvml: NvmlFacts | None,
+    smi: tuple[NvidiaSmi, tuple[Gpu, ...]] | None,
+    libcuda: LibCuda | None,
 ) -> tuple[Gpu, ...] | None:
+    """The GPUs as the best source that answered knows them.
+
+    1. NVML, 2. nvidia-smi, 3. libcuda, which numbers only the visible ones: a container
+    whose capabilities are `compute` has no other.
+    """
     if nvml is not None and nvml.gpus is not None:
         return nvml.gpus
     if smi is not None and smi[1]:
         return smi[1]
-    return None
+    return (libcuda.gpus or None) if libcuda is not None else None
 
 
 def _driver(

@@ -102,9 +102,10 @@ def _row_without_driver(report: Report) -> Row:
 def _driver_text(driver: Driver) -> str:
     assert driver.version is not None  # noqa: S101  # checked by the caller
     parts = [f"{driver.version} (R{driver.version.branch})"]
-    if driver.cuda_driver_version:
-        parts.append(f"CUDA {driver.cuda_driver_version}")
     libcuda = driver.libcuda.version if driver.libcuda else None
+    spoken = driver.libcuda.cuda_driver_version if driver.libcuda else None
+    if cuda := driver.cuda_driver_version or spoken:
+        parts.append(f"CUDA {cuda}")
     if libcuda is not None and driver.kernel_module == libcuda:
         parts.append("kernel module and libcuda agree")
     elif driver.kernel_module_flavour:
