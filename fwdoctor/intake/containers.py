@@ -72,6 +72,11 @@ _FLAGS = frozenset(
     }
 )
 _PROMPT = re.compile(r"^[\w.-]{1,32}@[0-9a-f]{12}:[^\n]{0,80}[#$]", re.MULTILINE)
+# A pod is called by its deployment, its replica set and its own five letters; the host
+# of a container by the beginning of its id.
+_HOST = r"(?:running on this host \(|information for host: |hostname: )"
+_POD = re.compile(rf"{_HOST}[\w.-]{{1,60}}-[0-9a-f]{{8,10}}-[a-z0-9]{{5}}\b")
+_CONTAINER_HOST = re.compile(rf"{_HOST}[0-9a-f]{{12}}\b")
 _KUBERNETES = ("nvidia.com/gpu:", "kubectl ", "k8s-device-plugin")
 _TOOLKIT = ("nvidia-container-cli", "nvidia-container-runtime", "OCI runtime")
 Kind = Literal["docker", "podman", "singularity"]
@@ -106,6 +111,12 @@ def _read_signs(found: Collector, text: str) -> None:
     prompt = _PROMPT.search(text)
     if prompt:  # a container's host name is the beginning of its id
         found.add("container", "docker", prompt.start())
+    pod = _POD.search(text)
+    if pod:
+        found.add("container", "kubernetes", pod.start())
+    host = _CONTAINER_HOST.search(text)
+    if host:
+        found.add("container", "docker", host.start())
     for sign in _KUBERNETES:
         if sign in text:
             found.add("container", "kubernetes", text.find(sign))

@@ -231,6 +231,29 @@ def decide_build_of_companion(told: Told, heard: Heard) -> Reading | None:
     return Reading("cpu-only-build", "the companion is built for CUDA, PyTorch is not")
 
 
+def decide_stub(told: Told, heard: Heard) -> Reading | None:
+    """An image's stub libcuda is met where the container was given no driver."""
+    del told
+    snapshot = heard.snapshot
+    is_given = snapshot.driver.version is not None or bool(snapshot.gpus)
+    is_asked = any(command.gpus for command in snapshot.commands)
+    if is_given or is_asked or not is_in_container(snapshot):
+        return None
+    why = "the image's stub libcuda was loaded, as the container has none of the host"
+    return Reading("container-no-gpu", why)
+
+
+def decide_gpu_unused(told: Told, heard: Heard) -> Reading | None:
+    """«It can't use the GPU», of a build that cannot use any."""
+    del told
+    if support("no-wheel-for-platform", heard) is Support.SHOWN:
+        why = "this release has no build for GPUs on native Windows"
+        return Reading("no-wheel-for-platform", why)
+    if support("cpu-only-build", heard) is Support.SHOWN:
+        return Reading("cpu-only-build", "this build has no code for GPUs")
+    return None
+
+
 _CAPABILITY = (
     "torch-capability-not-compatible",
     "torch-supported-capabilities",
@@ -257,6 +280,9 @@ _DECIDERS: dict[str, Decider] = {
     "tf-jit-kernels": decide_jit,
     **{f"cuda-803-{spelling}": decide_803 for spelling in _SPELLINGS},
     "tf-cuinit-803": decide_803,
+    **{f"cuda-34-{spelling}": decide_stub for spelling in _SPELLINGS},
+    "tf-cuinit-stub": decide_stub,
+    "host-told-gpu-unused": decide_gpu_unused,
     "triton-ptxas-gpu-name": decide_ptxas,
     "cuda-lib-cudart": decide_foreign_library,
     "cuda-lib-cublas": decide_foreign_library,

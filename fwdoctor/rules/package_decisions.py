@@ -125,16 +125,33 @@ def decide_pip_none(told: Told, heard: Heard) -> Reading | None:
     python = python_of(snapshot)
     if wanted.version is not None and release is None:
         return Reading("wrong-index-or-pin", f"{wanted} was never published")
-    if release is not None and python and release.python:
-        if python not in release.python:
+    if release is not None and release.python:
+        if python and python not in release.python:
             return Reading("python-unsupported", _wheels_of(wanted, release, python))
         if not _is_published(release, wanted.package, snapshot):
             return _not_published(wanted, release, snapshot)
-        return None
+        return None if python else _by_newer_pythons(wanted, release, heard)
     if python is not None and _has_common_platform(snapshot):
         why = f"the index had no wheel of {wanted} for Python {python}"
         return Reading("python-unsupported", why)
     return None
+
+
+def _by_newer_pythons(wanted: Wanted, release: Release, heard: Heard) -> Reading | None:
+    """The Python is not told, and newer ones than the release knows have come since."""
+    known = {
+        python for r in heard.matrices.releases(wanted.framework) for python in r.python
+    }
+    newer = [p for p in known if _minor(p) > _minor(release.python[-1])]
+    if not newer or not _has_common_platform(heard.snapshot):
+        return None
+    last = release.python[-1]
+    why = f"the last Python with a wheel of {wanted} is {last}, and the index had none"
+    return Reading("python-unsupported", why)
+
+
+def _minor(python: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in python.split(".") if part.isdigit())
 
 
 def _unpinned(wanted: Wanted, python: str | None) -> Reading | None:

@@ -76,6 +76,8 @@ def test_text_of_the_toolkit_comes_from_a_container() -> None:
         ("root@3f2a1b4c5d6e:/workspace# nvidia-smi\n", "docker"),
         ("  limits:\n    nvidia.com/gpu: 1\n", "kubernetes"),
         ("$ kubectl logs pod\n", "kubernetes"),
+        ("running on this host (train-5f7d446b77-kmsxn): it\n", "kubernetes"),
+        ("cuda_diagnostics.cc:176] hostname: 3f2a1b4c5d6e\n", "docker"),
     ],
 )
 def test_signs_of_containers(text: str, kind: str) -> None:
@@ -84,3 +86,4 @@ def test_signs_of_containers(text: str, kind: str) -> None:
 
 def test_a_user_of_a_machine_is_no_container() -> None:
     assert parse("me@workstation-01:~$ nvidia-smi\n") is None
+    assert parse("cuda_diagnostics.cc:176] hostname: workstation-01\n") is None

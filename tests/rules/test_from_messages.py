@@ -446,6 +446,56 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
         },
         "no-wheel-for-platform",
     ),
+    # words of a person, read with the build
+    "told unused, TensorFlow on Windows": (
+        "tensorflow 2.16 can't use my GPU",
+        {
+            "host": {"os": "windows", "machine": "x86_64"},
+            "environments": _env(
+                tensorflow={
+                    "version": "2.16.1",
+                    "package": "tensorflow",
+                    "kind": "unknown",
+                }
+            ),
+        },
+        "no-wheel-for-platform",
+    ),
+    "told unused, CPU build": (
+        "My GPU is not detected",
+        {**LINUX, "environments": _env(torch={"version": "2.1.0", "kind": "cpu"})},
+        "cpu-only-build",
+    ),
+    # the stub libcuda
+    "stub, container": (
+        "failed call to cuInit: UNKNOWN ERROR (34)",
+        {**LINUX, "container": {"kind": "kubernetes"}},
+        "container-no-gpu",
+    ),
+    "stub, container that asked": (
+        "failed call to cuInit: UNKNOWN ERROR (34)",
+        {
+            **LINUX,
+            "commands": [
+                {
+                    "tool": "docker",
+                    "action": "run",
+                    "image": "x/y",
+                    "gpus": "--gpus all",
+                }
+            ],
+        },
+        "cuda-lib-conflict",
+    ),
+    # pip has nothing for a Python that is not told
+    "nothing on offer, an old pin": (
+        (
+            "ERROR: Could not find a version that satisfies the requirement"
+            " torch==1.11.0+cu113 (from versions: none)"
+        ),
+        {},
+        "python-unsupported",
+    ),
 }
 
 
@@ -491,6 +541,7 @@ CALM: dict[str, tuple[str, dict[str, Any]]] = {
         ),
         {},
     ),
+    "told unused": ("My GPU is not detected", LINUX),
     "undecided": ("RuntimeError: No CUDA GPUs are available", {}),
     "nothing": ("It does not work, please help", {}),
 }
