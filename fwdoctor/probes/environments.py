@@ -81,13 +81,26 @@ def read_environment(
         is_target=is_target,
         is_active=is_active,
         packages=None if closed else packages,
-        problem=f"{closed} cannot be read: permission denied" if closed else None,
+        problem=f"{closed} cannot be read: permission denied"
+        if closed
+        else _find_lost_python(source, interpreter, is_target=is_target),
         torch=read_torch(source, folders, packages, is_light=not is_target),
         tensorflow=read_tensorflow(source, folders, packages),
     )
     if is_target:
         return _look_closer(source, interpreter, folders, environment, cwd=cwd)
     return environment
+
+
+def _find_lost_python(
+    source: Source, interpreter: Interpreter, *, is_target: bool
+) -> str | None:
+    """What to say when the interpreter is a link that leads nowhere."""
+    python = interpreter.python
+    if not is_target or python is None or source.exists(python):
+        return None
+    link = source.read_link(python)
+    return None if link is None else f"{python} leads to {link}, which is not there"
 
 
 def _look_closer(

@@ -1,18 +1,21 @@
-"""The Python environment could not be read.
+"""The Python environment could not be read, or its interpreter is gone.
 
 What it checks
 --------------
-Whether the packages of the environment to be judged could be listed.
+Whether the packages of the environment to be judged could be listed, and whether
+`bin/python` leads to an interpreter.
 
 Why it matters
 --------------
 Nothing can be said about frameworks that cannot be seen. The other findings of this
-report are about the machine alone.
+report are about the machine alone. An environment that was moved, copied, or made with
+a Python that has been removed since, has its packages and cannot run; one that is
+mounted from a container may run there.
 
 How to fix
 ----------
 Name the environment with `--python` or `--prefix`, and run fwdoctor as a user who may
-read it.
+read it. Give an environment its interpreter back, or make it anew.
 
 References
 ----------
@@ -23,6 +26,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fwdoctor import fixes
 from fwdoctor.model.finding import Evidence, Fix, Problem
 from fwdoctor.rules.registry import rule
 
@@ -30,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fwdoctor.matrices.load import Matrices
-    from fwdoctor.model.snapshot import Snapshot
+    from fwdoctor.model.snapshot import Environment, Snapshot
 
 
 @rule(
@@ -46,6 +50,9 @@ def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
     target = snapshot.target
     if target is None or target.problem is None:
         return
+    if target.packages is not None:
+        yield _without_interpreter(target, target.problem)
+        return
     yield Problem(
         subject=target.prefix,
         message=f"the Python environment {target.prefix} could not be read",
@@ -58,6 +65,31 @@ def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
                 effort="environment",
                 commands=("fwdoctor check --python PATH",),
                 why="name the environment to look at",
+            ),
+        ),
+    )
+
+
+def _without_interpreter(target: Environment, problem: str) -> Problem:
+    """Its packages are there, and the link to Python leads nowhere."""
+    minor = ".".join((target.python_version or "").split(".")[:2])
+    is_uvs = target.kind == "venv" and fixes.manager_of(target) == "uv" and minor
+    command = f"uv venv --allow-existing --python {minor}"
+    return Problem(
+        subject=target.prefix,
+        message=f"the Python of the environment {target.prefix} is gone",
+        detail=problem,
+        evidence=(Evidence(fact="problem", value=problem, source="environments"),),
+        fix=(
+            Fix(
+                effort="environment",
+                commands=(f"{command} {fixes.shell_word(target.prefix)}",)
+                if is_uvs
+                else (),
+                why="give the environment its interpreter back"
+                if is_uvs
+                else f"install Python {minor or 'again'} where it was, or make the"
+                " environment anew",
             ),
         ),
     )

@@ -189,3 +189,24 @@ def test_garbage_in_every_file(tmp_path: Path, content: bytes) -> None:
     environment = read_environment(source, "/v", is_target=True, is_active=False)
     assert environment.torch is not None
     assert environment.tensorflow is not None
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX links")
+def test_an_interpreter_that_is_gone_is_said_and_the_packages_read(
+    tmp_path: Path,
+) -> None:
+    site = tmp_path / "env/lib/python3.12/site-packages/numpy-2.2.0.dist-info"
+    site.mkdir(parents=True)
+    (tmp_path / "env/pyvenv.cfg").write_text("home = /gone/bin\nversion = 3.12.1\n")
+    (tmp_path / "env/bin").mkdir()
+    (tmp_path / "env/bin/python").symlink_to("/gone/bin/python3.12")
+    source = Source(root=str(tmp_path), env={})
+    target = read_environment(source, "/env", is_target=True, is_active=False)
+    assert target.problem == (
+        "/env/bin/python leads to /gone/bin/python3.12, which is not there"
+    )
+    assert [p.name for p in target.packages or ()] == ["numpy"]
+    (tmp_path / "gone/bin").mkdir(parents=True)
+    (tmp_path / "gone/bin/python3.12").write_bytes(b"")
+    whole = read_environment(source, "/env", is_target=True, is_active=False)
+    assert whole.problem is None
