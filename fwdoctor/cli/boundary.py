@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import stat
 import sys
 import tempfile
 import traceback
@@ -110,23 +111,44 @@ def emit(text: str, output: str | None) -> None:
 
 
 def write_file(path: str, text: str) -> None:
-    """Replace `path` by a file with this text; nothing is lost when it fails."""
-    folder = os.path.dirname(os.path.abspath(path))
+    """Replace `path` by a file with this text; nothing is lost when it fails.
+
+    A link keeps pointing to the file, whose permissions stay; a device or a pipe
+    (`/dev/null`, `/dev/stdout`) is written to, never replaced.
+    """
+    real = os.path.realpath(path)
     temporary = ""
     try:
+        if os.path.exists(path) and not os.path.isfile(path):
+            with open(path, "w", encoding="utf-8", newline="") as stream:
+                stream.write(text)
+            return
         with tempfile.NamedTemporaryFile(
-            "w", dir=folder, prefix=".fwdoctor-", delete=False, encoding="utf-8"
+            "w",
+            dir=os.path.dirname(real),
+            prefix=".fwdoctor-",
+            delete=False,
+            encoding="utf-8",
+            newline="",
         ) as stream:
             temporary = stream.name
             stream.write(text)
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, path)
+        os.chmod(temporary, _mode_for(real))
+        os.replace(temporary, real)
     except OSError as error:
         if temporary:
             _remove_quietly(temporary)
         raise _unwritable(path, error) from error
+
+
+def _mode_for(path: str) -> int:
+    """The permissions of the file that is there, else those of a new one."""
+    try:
+        return stat.S_IMODE(os.stat(path).st_mode)
+    except FileNotFoundError:
+        mask = os.umask(0)
+        os.umask(mask)
+        return 0o666 & ~mask
 
 
 def _remove_quietly(path: str) -> None:

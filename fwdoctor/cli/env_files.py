@@ -138,6 +138,12 @@ def _check_paths(files: list[PlannedFile], request: EnvRequest) -> None:
     for file in files:
         if os.path.isdir(file.path):
             raise UsageError("output-unwritable", f"{file.path}: is a folder")
+        if os.path.exists(file.path) and not os.path.isfile(file.path):
+            raise UsageError(
+                "output-unwritable",
+                f"{file.path}: is no ordinary file",
+                hint="--stdout prints the text",
+            )
         if not os.path.lexists(file.path) or request.is_forced:
             continue
         changed = _changed_by_merge(file)
@@ -157,14 +163,15 @@ def _changed_by_merge(file: PlannedFile) -> tuple[str, ...] | None:
     """What merging would replace; None for a kind that cannot be merged into."""
     if file.kind != "pyproject.toml":
         return None
-    from fwdoctor.envs.pyproject_toml import replaced_requirements
+    from fwdoctor.envs.pyproject_merge import replaced
 
-    return replaced_requirements(_read(file.path), file.planned)
+    return replaced(_read(file.path), file.plan, file.planned)
 
 
 def _read(path: str) -> str:
     try:
-        with open(path, encoding="utf-8") as stream:
+        # As it is: line ends are kept, a byte order mark is not part of the text.
+        with open(path, encoding="utf-8-sig", newline="") as stream:
             return stream.read()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"

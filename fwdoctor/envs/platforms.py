@@ -36,3 +36,20 @@ def marker(platform: str) -> str:
     name = _MACHINES.get(platform, arch)
     where = f"sys_platform == '{_SYSTEMS.get(system, system)}'"
     return f"{where} and platform_machine == '{name}'"
+
+
+def marker_values(platform: str, python: str) -> dict[str, str]:
+    """What environment markers compare with on this platform and Python."""
+    system, _, arch = platform.partition("-")
+    names = {"linux": ("posix", "Linux"), "windows": ("nt", "Windows")}
+    os_name, platform_system = names.get(system, ("posix", "Darwin"))
+    return {
+        "sys_platform": _SYSTEMS.get(system, system),
+        "os_name": os_name,
+        "platform_system": platform_system,
+        "platform_machine": _MACHINES.get(platform, arch),
+        "python_version": python,
+        "python_full_version": f"{python}.0",
+        "implementation_name": "cpython",
+        "platform_python_implementation": "CPython",
+    }

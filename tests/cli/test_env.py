@@ -157,3 +157,46 @@ def test_a_path_that_cannot_be_written_is_said() -> None:
     assert result.exit_code == 2
     assert "file" in result.stderr
     assert left_behind() == ["file"]
+
+
+def test_a_source_of_the_project_changes_with_force_only() -> None:
+    text = '[project]\nname = "x"\n[tool.uv.sources]\ntorch = { path = "./mine.whl" }\n'
+    Path("pyproject.toml").write_text(text)
+    wish = ("pyproject.toml", "--for", "torch", *T4)
+    result = run(*wish)
+    assert result.exit_code == 2
+    assert "tool.uv.sources.torch" in result.stderr
+    assert Path("pyproject.toml").read_text() == text
+
+
+def test_a_link_keeps_pointing_and_permissions_stay() -> None:
+    Path("real.toml").write_text('[project]\nname = "x"\n')
+    os.chmod("real.toml", 0o640)
+    os.symlink("real.toml", "pyproject.toml")
+    assert run("pyproject.toml", *T4).exit_code == 0
+    assert os.readlink("pyproject.toml") == "real.toml"
+    assert "torch" in Path("real.toml").read_text()
+    assert stat.S_IMODE(os.stat("real.toml").st_mode) == 0o640
+
+
+def test_a_byte_order_mark_is_no_obstacle() -> None:
+    Path("pyproject.toml").write_bytes(b'\xef\xbb\xbf[project]\nname = "x"\n')
+    assert run("pyproject.toml", *T4).exit_code == 0
+    assert Path("pyproject.toml").read_text().startswith("# Made by")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_is_not_waited_for() -> None:
+    os.mkfifo("pyproject.toml")
+    result = run("pyproject.toml", "--force", *T4)
+    assert result.exit_code == 2
+    assert stat.S_ISFIFO(os.stat("pyproject.toml").st_mode)
+
+
+def test_a_device_is_written_to_and_not_replaced() -> None:
+    from fwdoctor.cli.boundary import write_file
+
+    os.symlink(os.devnull, "out.txt")
+    write_file("out.txt", "text")
+    assert os.readlink("out.txt") == os.devnull
+    assert not os.path.isfile(os.devnull)

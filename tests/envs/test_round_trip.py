@@ -262,11 +262,82 @@ def test_merging_into_an_empty_file(matrices: Matrices) -> None:
         '[project]\nrequires-python = ">=3.14"\n',
         '[project]\ndependencies = "numpy"\n',
         "[tool]\nuv = 1\n",
+        "tool = {uv = {}}\n",
+        '[project]\nname = "x"\ndynamic = ["dependencies"]\n',
+        '[tool.poetry.dependencies]\ntorch = "^2"\n',
     ],
 )
 def test_what_cannot_be_merged_into_is_said(existing: str, matrices: Matrices) -> None:
     with pytest.raises(UsageError):
         merged(existing, matrices)
+
+
+def test_a_file_just_made_is_merged_into_without_a_change(matrices: Matrices) -> None:
+    plan = plan_for("pyproject.toml", TARGETS[1], ("torch",), matrices)
+    wish = FileWish(file_name="pyproject.toml")
+    new = registry.render("pyproject.toml", plan, plan.environments[0], wish)
+    again = FileWish(file_name="pyproject.toml", existing=new)
+    text = registry.render("pyproject.toml", plan, plan.environments[0], again)
+    assert text == new
+
+
+def test_a_project_without_name_gets_what_uv_needs(matrices: Matrices) -> None:
+    project = toml(merged("[tool.ruff]\n", matrices)[0])["project"]
+    assert project["name"]
+    assert project["version"]
+    named = '[project]\nname = "mine"\ndynamic = ["version"]\n'
+    project = toml(merged(named, matrices)[0])["project"]
+    assert project["name"] == "mine"
+    assert "version" not in project
+
+
+def test_extras_markers_and_other_platforms_are_kept(matrices: Matrices) -> None:
+    wished = [
+        "torch[opt-einsum]>=2; sys_platform == 'linux'",
+        "torch; sys_platform == 'darwin'",
+    ]
+    existing = f"[project]\ndependencies = {wished}\n"
+    text, planned = merged(existing, matrices)
+    pin = next(pin for pin in planned.pins if pin.name == "torch")
+    found = toml(text)["project"]["dependencies"]
+    ours = f"torch[opt-einsum]=={pin.full_version}; sys_platform == 'linux'"
+    assert [Requirement(line) for line in found[:2]] == [
+        Requirement(ours),
+        Requirement(wished[1]),
+    ]
+    assert "torch" not in {Requirement(line).name for line in found[2:]}
+    assert merged(text, matrices)[0] == text
+
+
+def test_line_ends_of_windows_stay(matrices: Matrices) -> None:
+    text, _ = merged(EXISTING.replace("\n", "\r\n"), matrices)
+    assert text.count("\n") == text.count("\r\n")
+    plain, _ = merged(EXISTING, matrices)
+    assert text.replace("\r\n", "\n") == plain
+
+
+@pytest.mark.parametrize(
+    "existing",
+    [
+        (
+            'project.name = "x"\nproject.dependencies = ["numpy"]\n'
+            'tool.uv.sources.lib.path = "../lib"\n'
+        ),
+        (
+            '[tool.uv.sources]\nlib = { path = "../lib" }\n'
+            '[[tool.uv.index]]\nname = "a"\nurl = "https://a.example/"\n[tool.uv]\ndev-dependencies = ["mypy"]\n'
+        ),
+        '[tool."odd.table"]\n"a b" = { c = [1,\n 2] }\nday = 2020-01-01\n',
+    ],
+)
+def test_odd_layouts_are_kept_or_refused(existing: str, matrices: Matrices) -> None:
+    before = toml(existing)
+    after = toml(merged(existing, matrices)[0])
+    for name, value in before.get("tool", {}).items():
+        if name != "uv":
+            assert after["tool"][name] == value
+    lib = before.get("tool", {}).get("uv", {}).get("sources", {}).get("lib")
+    assert after["tool"]["uv"]["sources"].get("lib") == lib
 
 
 @pytest.mark.parametrize(
