@@ -56,6 +56,10 @@ _CLOSING = (
     r"(?P<colon>[:=]{1,2}[*_`]{0,3}|[*_`]{0,3}[:=])?"
 )
 _HEADING = re.compile(r"^[ \t]{0,3}(?:#{1,6}[ \t]|\*\*[^*\n]{1,80}\*\*[ \t]{0,3}:?$)")
+# Below an empty field: another field or item, code, a quotation.
+_OTHER_LINE = re.compile(
+    r"[ \t]*(?:[-*+#<>$|`\[({]|\d{1,2}[.)] |[^\n:]{1,60}:(?:\s|$))"
+)
 _SEPARATORS = re.compile(r"[ \t_-]+")
 _MARKS = "`*_ \t\"'"
 _BEFORE_LABEL = " \t-*+\u2022\u25cf#`_"
@@ -120,12 +124,20 @@ class LabelTable:
             return None  # a heading that goes on in other words
         if is_heading and not value.strip(_MARKS):
             value, offset = _below(text, match.end())
+        elif match["colon"] and not value.strip(_MARKS):
+            value, offset = self._next_line(text, match.end())
         cleaned = clean(value)
         if cleaned.lower() in self._empty:
             return None
         label = self._labels[_SEPARATORS.sub(" ", match["label"].lower())]
         has_colon = match["colon"] is not None
         return Field(label, cleaned, offset, has_colon, is_heading)
+
+    def _next_line(self, text: str, offset: int) -> tuple[str, int]:
+        """The line below a colon, unless it is a field, an item or a block itself."""
+        line = text[offset + 1 : offset + 1 + _VALUE_LIMIT].partition("\n")[0]
+        is_other = _OTHER_LINE.match(line) or self._pattern.match(line)
+        return ("", offset) if is_other else (line, offset + 1)
 
 
 def clean(value: str) -> str:

@@ -49,6 +49,7 @@ _MACHINE_WORDS: Final = (
     *("Error:", "Error(", "Warning:", "ERROR", "WARNING", "dlerror", "site-packages"),
     *("unsatisfied condition", "=="),
 )
+_EXAMPLE = re.compile(r"\((?:e\.?g\b|for example)[^()\n]{0,120}\)", re.IGNORECASE)
 _DIGIT = re.compile(r"\d")
 _SENTENCE_END = re.compile(r"[.!?;](?=\s|$)")
 _START = r"(?<![\w./=\\-])"
@@ -229,6 +230,7 @@ _NOTEBOOKS = {"colab": "Google Colab", "kaggle": "Kaggle"}
 def parse(text: str) -> Facts | None:
     """What the sentences of a text say of machine and versions."""
     told = text if len(text) <= _HEAD + _TAIL else text[:_HEAD] + "\n" + text[-_TAIL:]
+    told = _EXAMPLE.sub(lambda match: " " * len(match[0]), told)
     found = Collector(SOURCE, told)
     available = _AVAILABLE.search(told) if "is_available" in told else None
     if available:

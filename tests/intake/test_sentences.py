@@ -53,6 +53,7 @@ def test_what_the_reporter_has(text: str, expected: dict[str, str]) -> None:
     "text",
     [
         "It needs torch 2.1 or CUDA 11.8.",
+        "OS Platform and Distribution (e.g., Linux Ubuntu 16.04):",
         "I upgraded from TensorFlow 2.3, instead of CUDA 10.1",
         "It works on an RTX 3090",
         "On my other machine with Ubuntu 20.04 and an RTX 3090 it runs",
