@@ -193,7 +193,11 @@ def _state_of(required: str, report: Report) -> bool | None:
             presence.has_nvidia_gpu(report.snapshot) if _is_unknown(report) else False
         )
     verdict = report.frameworks.get(required)
-    return False if verdict is None else verdict.gpu_usable
+    if verdict is not None:
+        return verdict.gpu_usable
+    target = report.snapshot.target
+    is_read = target is None or target.packages is not None
+    return False if is_read else None
 
 
 def _is_unknown(report: Report) -> bool:

@@ -68,7 +68,7 @@ def read_environment(
     packages = read_packages(
         source, interpreter.prefix, folders, is_light=not is_target
     )
-    closed = find_unreadable(source, folders) if is_target else None
+    closed = find_unreadable(source, interpreter, folders) if is_target else None
     environment = Environment(
         prefix=interpreter.prefix,
         python=interpreter.python,
@@ -99,6 +99,8 @@ def _find_lost_python(
     python = interpreter.python
     if not is_target or python is None or source.exists(python):
         return None
+    if source.is_closed(python):
+        return None  # it may be there, for those who may look
     link = source.read_link(python)
     return None if link is None else f"{python} leads to {link}, which is not there"
 

@@ -81,7 +81,9 @@ def find_interpreter(source: Source, path: str, cwd: str = "/") -> Interpreter:
     if source.is_dir(full):
         return _from_folder(source, full, path)
     if not source.exists(full):
-        raise _no_environment(path, "no such file or folder")
+        is_closed = source.is_closed(full)
+        why = "permission denied" if is_closed else "no such file or folder"
+        raise _no_environment(path, why)
     return _from_program(source, full, path)
 
 
@@ -117,7 +119,10 @@ def _from_folder(source: Source, folder: str, named: str) -> Interpreter:
         program = find_program(source, prefix)
         if program or is_environment(source, prefix):
             return describe(source, prefix, program)
-    raise _no_environment(named, "the folder holds no interpreter and no packages")
+    why = "the folder holds no interpreter and no packages"
+    if source.is_closed(folder):
+        why = "permission denied"
+    raise _no_environment(named, why)
 
 
 def _from_program(source: Source, program: str, named: str) -> Interpreter:

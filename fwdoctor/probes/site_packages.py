@@ -7,7 +7,6 @@ and METADATA of framework and companion packages.
 from __future__ import annotations
 
 import json
-import os
 import posixpath
 import re
 from typing import TYPE_CHECKING
@@ -72,16 +71,14 @@ def find_own_folders(
     return tuple(folder for folder in folders if folder not in outside)
 
 
-def find_unreadable(source: Source, folders: Iterable[str]) -> str | None:
-    """The first folder whose content may not be listed."""
-    for folder in folders:
-        try:
-            os.listdir(source.real_path(folder))
-        except PermissionError:
-            return folder
-        except (OSError, ValueError):
-            continue
-    return None
+def find_unreadable(
+    source: Source, interpreter: Interpreter, folders: Iterable[str]
+) -> str | None:
+    """The first folder on the way to the packages that may not be listed."""
+    prefix = interpreter.prefix.rstrip("/")
+    own = _own_folders(source, prefix, interpreter)
+    wanted = (f"{prefix}/lib", *own, *folders)
+    return next(filter(source.is_closed, wanted), None)
 
 
 def _python_path(source: Source) -> Iterator[str]:

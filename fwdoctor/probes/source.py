@@ -100,6 +100,20 @@ class Source:
         except (OSError, ValueError):
             return False
 
+    def is_closed(self, path: str) -> bool:
+        """Whether the path, or a folder's content, may not be looked at."""
+        try:
+            real = self.real_path(path)
+            if stat.S_ISDIR(os.stat(real).st_mode):
+                os.listdir(real)
+            elif not os.access(real, os.R_OK):
+                return True
+        except PermissionError:
+            return True
+        except (OSError, ValueError):
+            return False
+        return False
+
     def list_dir(self, path: str) -> tuple[str, ...]:
         """Names in a folder, sorted; empty when absent or not readable."""
         try:

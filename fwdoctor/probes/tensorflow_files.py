@@ -95,7 +95,8 @@ def _find_folder(source: Source, site_packages: Sequence[str]) -> str | None:
     for folder in site_packages:  # a half-removed package
         if source.exists(f"{folder}/tensorflow/python"):
             return f"{folder}/tensorflow"
-    return None
+    closed = (f"{folder}/tensorflow" for folder in site_packages)
+    return next(filter(source.is_closed, closed), None)
 
 
 def _find_package(packages: Sequence[Package], folder: str | None) -> Package | None:

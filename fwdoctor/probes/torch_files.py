@@ -73,7 +73,8 @@ def _find_folder(source: Source, site_packages: Sequence[str]) -> str | None:
     for folder in site_packages:
         if source.exists(f"{folder}/torch/__init__.py"):
             return f"{folder}/torch"
-    return None
+    closed = (f"{folder}/torch" for folder in site_packages)
+    return next(filter(source.is_closed, closed), None)
 
 
 def _find_package(

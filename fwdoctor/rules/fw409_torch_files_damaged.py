@@ -4,7 +4,7 @@ What it checks
 --------------
 Whether the folder `torch` of an installed PyTorch is there and `torch/version.py` says
 which build it is. Editable and local installations keep their files elsewhere and are
-left out.
+left out. Files that this user may not read are only a note.
 
 Why it matters
 --------------
@@ -51,6 +51,9 @@ def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
     torch = snapshot.target.torch if snapshot.target else None
     if torch is None or torch.problem is None or _is_elsewhere(torch, snapshot):
         return
+    if _is_denied(torch):
+        yield _not_ours(torch)
+        return
     is_gone = torch.path is None
     product = presence.product_name("torch", torch)
     yield Problem(
@@ -66,6 +69,28 @@ def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
         ),
         fix=(_fix(torch, snapshot),),
         blocks=("torch",) if is_gone else (),
+    )
+
+
+def _is_denied(torch: Framework) -> bool:
+    return (torch.problem or "").lower().endswith("permission denied")
+
+
+def _not_ours(torch: Framework) -> Problem:
+    """Files that only others may read say nothing against the installation."""
+    product = presence.product_name("torch", torch)
+    return Problem(
+        subject=product,
+        message=f"the files of {product} may not be read by this user",
+        detail=torch.problem or "",
+        severity="info",
+        cause="not-an-install-problem",
+        evidence=(
+            Evidence(fact="torch.problem", value=torch.problem or "", source="torch"),
+        ),
+        fix=(
+            Fix(effort="environment", why="run fwdoctor as a user who may read them"),
+        ),
     )
 
 

@@ -145,7 +145,9 @@ def _torches(target: Environment) -> list[Package]:
 
 def _torch_twice(packages: list[Package], target: Environment) -> Problem:
     torch = target.torch
-    running = f"; the files now there are of {torch.version}" if torch else ""
+    running = ""
+    if torch is not None and torch.problem is None:
+        running = f"; the files now there are of {torch.version}"
     return Problem(
         subject="torch",
         message=f"{_listed(packages)} are installed over each other",

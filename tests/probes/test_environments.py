@@ -210,3 +210,57 @@ def test_an_interpreter_that_is_gone_is_said_and_the_packages_read(
     (tmp_path / "gone/bin/python3.12").write_bytes(b"")
     whole = read_environment(source, "/env", is_target=True, is_active=False)
     assert whole.problem is None
+
+
+@pytest.mark.skipif(hasattr(os, "geteuid") and not os.geteuid(), reason="root reads")
+@pytest.mark.parametrize(
+    ("closed", "says"),
+    [
+        ("env/lib", "/env/lib cannot be read: permission denied"),
+        ("env/lib/python3.12/site-packages", "cannot be read: permission denied"),
+        ("gone", None),  # the interpreter may be there, for others
+    ],
+)
+def test_what_others_keep_closed_is_not_called_gone(
+    tmp_path: Path, closed: str, says: str | None
+) -> None:
+    (tmp_path / "env/lib/python3.12/site-packages").mkdir(parents=True)
+    (tmp_path / "env/pyvenv.cfg").write_text("home = /gone/bin\nversion = 3.12.1\n")
+    (tmp_path / "env/bin").mkdir()
+    (tmp_path / "gone/bin").mkdir(parents=True)
+    (tmp_path / "env/bin/python").symlink_to("/gone/bin/python3.12")
+    (tmp_path / "gone/bin/python3.12").write_bytes(b"")
+    (tmp_path / closed).chmod(0)
+    source = Source(root=str(tmp_path), env={})
+    try:
+        target = read_environment(source, "/env", is_target=True, is_active=False)
+    finally:
+        (tmp_path / closed).chmod(0o755)
+    assert (says or "None") in str(target.problem)
+
+
+@pytest.mark.skipif(hasattr(os, "geteuid") and not os.geteuid(), reason="root reads")
+def test_closed_frameworks_are_there(tmp_path: Path) -> None:
+    site = tmp_path / "env/lib/python3.12/site-packages"
+    (tmp_path / "env/bin").mkdir(parents=True)
+    (tmp_path / "env/pyvenv.cfg").write_text("version = 3.12.1\n")
+    for name in ("torch", "tensorflow"):
+        (site / name).mkdir(parents=True)
+        (site / f"{name}-2.9.1.dist-info").mkdir()
+        (site / name).chmod(0)
+    source = Source(root=str(tmp_path), env={})
+    try:
+        target = read_environment(source, "/env", is_target=True, is_active=False)
+    finally:
+        for name in ("torch", "tensorflow"):
+            (site / name).chmod(0o755)
+    for framework in (target.torch, target.tensorflow):
+        assert framework is not None
+        assert framework.path is not None
+        assert "ermission denied" in str(framework.problem)
+    (tmp_path / "env").chmod(0)
+    try:
+        with pytest.raises(UsageError, match="permission denied"):
+            read_environment(source, "/env", is_target=True, is_active=False)
+    finally:
+        (tmp_path / "env").chmod(0o755)
