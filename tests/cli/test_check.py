@@ -418,3 +418,15 @@ def test_an_unknown_code_gets_a_suggestion(fwdoctor: Run) -> None:
     result = fwdoctor("explain", "driver-to-old")
     assert result.returncode == 2
     assert "driver-too-old" in result.stderr
+
+
+def test_what_is_required_and_could_not_be_read_is_unknown(
+    fwdoctor: Run, tmp_path: Path
+) -> None:
+    closed = {"prefix": "/srv/env", "is_target": True, "problem": "permission denied"}
+    saved = tmp_path / "snapshot.json"
+    for packages, code in ((None, 4), ([], 1)):
+        target = {**closed, "packages": packages}
+        saved.write_text(json.dumps({"schema_version": 1, "environments": [target]}))
+        result = fwdoctor("check", "--snapshot", str(saved), "--require", "torch")
+        assert result.returncode == code, result.stdout
