@@ -6,7 +6,8 @@ Every NVIDIA library the installed PyTorch or TensorFlow needs is looked up as t
 dynamic loader would: RPATH and RUNPATH in the ELF files, LD_LIBRARY_PATH, the loader's
 cache and default folders, and the frameworks' own preloading. The first library that is
 found nowhere is named, also when a copy of it is installed in a place that is not
-searched. No version is consulted: the files decide.
+searched. No version is consulted: the files decide. A file of that name which is no
+library ends the loader's search, and is named as what is in the way.
 
 Why it matters
 --------------
@@ -54,13 +55,62 @@ def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
     """Libraries that the loader would not find, per framework."""
     for name, framework in presence.frameworks(snapshot.target).items():
         missing = missing_libraries(framework)
-        if framework.kind == "cuda" and missing and _is_wanted(name, snapshot, missing):
+        if framework.kind != "cuda" or not _is_wanted(name, snapshot, missing):
+            continue
+        broken = [lib for lib in missing if _what_is_in_the_way(lib)]
+        if broken:
+            yield _broken(name, framework, broken, snapshot)
+        elif missing:
             yield _problem(name, framework, missing, snapshot, matrices)
 
 
 def missing_libraries(framework: Framework) -> list[ResolvedLibrary]:
     """The libraries found nowhere, in the order they are asked for."""
     return [lib for lib in framework.libraries or () if lib.path is None]
+
+
+def _what_is_in_the_way(library: ResolvedLibrary) -> str | None:
+    """The file that the loader meets under this name and cannot use."""
+    path, colon, _ = (library.via or "").partition(": ")
+    return path if library.path is None and colon and path.startswith("/") else None
+
+
+def _broken(
+    name: str, framework: Framework, broken: list[ResolvedLibrary], snapshot: Snapshot
+) -> Problem:
+    """A file of that name comes first and is no library: the search ends there."""
+    product = presence.product_name(name, framework)
+    more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
+    paths = [path for lib in broken if (path := _what_is_in_the_way(lib))]
+    return Problem(
+        subject=product,
+        message=f"{product} cannot load {broken[0].soname}{more}: a broken file is in"
+        " the way",
+        detail=broken[0].via or "",
+        evidence=tuple(
+            Evidence(fact=lib.soname, value=lib.via or "", source=lib.needed_by)
+            for lib in broken[:5]
+        ),
+        fix=(_out_of_the_way(paths, snapshot),),
+        severity="warning" if presence.is_observed_working(framework) else None,
+        blocks=(name,),  # type: ignore[arg-type]  # frameworks() keys are these words
+    )
+
+
+def _out_of_the_way(paths: list[str], snapshot: Snapshot) -> Fix:
+    folders = list(dict.fromkeys(posixpath.dirname(path) for path in paths))
+    value = snapshot.env_vars.get("LD_LIBRARY_PATH", "")
+    listed = {folder.rstrip("/") for folder in value.split(":")}
+    verify = fixes.check_command(snapshot.target)
+    if listed.issuperset(folders):
+        return Fix(
+            effort="environment",
+            commands=(fixes.without_folders(value, folders),),
+            why="take the folder with the broken file off LD_LIBRARY_PATH",
+            verify=verify,
+        )
+    why = f"remove or replace {paths[0]}"
+    return Fix(effort="environment", why=why, verify=verify)
 
 
 def _is_wanted(name: str, snapshot: Snapshot, missing: list[ResolvedLibrary]) -> bool:
