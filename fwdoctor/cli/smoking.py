@@ -146,7 +146,9 @@ def train(
     if target is None or target.python is None:
         raise UsageError(
             "no-environment",
-            "no Python environment to train in",
+            "no Python environment to train in"
+            if target is None
+            else f"{target.prefix} has no interpreter to train with",
             hint="name one with --python PATH",
         )
     with progress(is_quiet=is_quiet) as listen:

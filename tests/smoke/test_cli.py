@@ -95,3 +95,11 @@ def test_check_smoke_without_a_framework_is_a_plain_check(bare: Path) -> None:
     smoke = fwdoctor("check", "--smoke", "--python", str(bare), "--format", "json")
     assert smoke.returncode == plain.returncode
     assert json.loads(smoke.stdout)["snapshot"]["smoke"] == []
+
+
+def test_an_environment_without_an_interpreter_is_named(tmp_path: Path) -> None:
+    (tmp_path / "lib" / "python3.12" / "site-packages").mkdir(parents=True)
+    (tmp_path / "pyvenv.cfg").write_text("version = 3.12.4\n")
+    done = fwdoctor("smoke", "torch", "--prefix", str(tmp_path), "--device", "cpu")
+    assert done.returncode == 2
+    assert f"{tmp_path} has no interpreter" in done.stderr
