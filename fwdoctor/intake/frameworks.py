@@ -45,13 +45,15 @@ _TENSORFLOW_NAMES = (
     ),
     *("intel-tensorflow", "tensorflow-directml-plugin"),
 )
+_PIN = re.compile(r"={1,3} ?(\d+\.[\w.+]+)$")
 _INDEX_LABEL = re.compile(r"/whl/(?:nightly/|test/)?(cu\d{2,3}|cpu|rocm[\d.]+|xpu)\b")
 
 
 def read_torch(merged: Merged, host: Host, matrices: Matrices) -> Framework | None:
     """The PyTorch of a paste, or None when none is named."""
     package = _find(merged.packages, _TORCH_NAMES, merged.get("torch"))
-    text = _version(merged.get("torch"), package, "torch", matrices)
+    told = merged.get("torch") or (None if package else _pinned(merged, _TORCH_NAMES))
+    text = _version(told, package, "torch", matrices)
     if text is None and package is None and not _has_traces(merged, "torch"):
         return None
     conda = _conda_of(merged.packages, _TORCH_NAMES)
@@ -87,7 +89,10 @@ def read_torch(merged: Merged, host: Host, matrices: Matrices) -> Framework | No
 def read_tensorflow(merged: Merged, host: Host, matrices: Matrices) -> Framework | None:
     """The TensorFlow of a paste, or None when none is named."""
     package = _find(merged.packages, _TENSORFLOW_NAMES, merged.get("tensorflow"))
-    text = _version(merged.get("tensorflow"), package, "tensorflow", matrices)
+    told = merged.get("tensorflow") or (
+        None if package else _pinned(merged, _TENSORFLOW_NAMES)
+    )
+    text = _version(told, package, "tensorflow", matrices)
     if text is None and package is None and not _has_traces(merged, "tensorflow"):
         return None
     conda = _conda_of(merged.packages, _TENSORFLOW_NAMES)
@@ -176,6 +181,19 @@ def _commands_for(
         if command.action in ("install", "add", "create", "update", "upgrade")
         and any(_name_of(text) in names for text in command.requirements)
     )
+
+
+def _pinned(merged: Merged, names: tuple[str, ...]) -> str | None:
+    """The one version that install commands pin, where nothing was refused."""
+    if any(command.action == "offered" for command in merged.commands):
+        return None
+    pins = {
+        found[1]
+        for command in _commands_for(merged.commands, names)
+        for text in command.requirements
+        if _name_of(text) in names and (found := _PIN.search(text))
+    }
+    return pins.pop() if len(pins) == 1 else None
 
 
 def _name_of(requirement: str) -> str:

@@ -47,7 +47,8 @@ _MACOS = re.compile(
     r"(?<![A-Za-z])(?:mac ?os(?: ?x)?|os ?x|darwin|macosx)(?![A-Za-z])"
     r"(?:[ -]?(?:big sur|monterey|ventura|sonoma|sequoia|catalina|mojave"
     r"|high sierra|sierra|\d{1,2}(?:\.\d{1,2}){0,2}))?"
-    r"|(?<![A-Za-z])mac(?:book(?: pro| air)?| mini| studio| pro)(?![A-Za-z])",
+    r"|(?<![A-Za-z])mac(?:book(?: pro| air)?| mini| studio| pro| laptop"
+    r"| computer)(?![A-Za-z])",
     re.IGNORECASE,
 )
 _WSL = re.compile(

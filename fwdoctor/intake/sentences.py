@@ -119,7 +119,7 @@ _PATTERNS: tuple[tuple[FactName, tuple[str, ...], re.Pattern[str]], ...] = (
         _pattern(r"g?libc[ -]?(?:version )?(?P<value>\d\.\d{1,2})(?!\d)"),
     ),
 )
-_PYTHON = _pattern(r"python[ -]?(?:version )?v?=?(?=[23]\.\d)")
+_PYTHON = _pattern(r"python[ -]?(?:version )?v?[=:]?(?=[23]\.\d)")
 _TENSORFLOW_PACKAGE = re.compile(
     r"\b(tf-nightly(?:-gpu)?|nvidia-tensorflow|tensorflow-(?:gpu|cpu|macos|directml))\b"
 )

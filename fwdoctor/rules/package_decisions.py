@@ -60,6 +60,13 @@ def find_published(
     return matrices.find_release(framework, next(same, ""))
 
 
+def _would_be_known(wanted: Wanted, matrices: Matrices) -> bool:
+    """Whether a release of this version would be in the matrices, had it been made."""
+    version = parse_version(wanted.version)
+    oldest = parse_version(next(iter(matrices.versions(wanted.framework)), None))
+    return version is not None and oldest is not None and version >= oldest
+
+
 def find_wanted(text: str | None) -> Wanted | None:
     """The framework a requirement asks for, or None for another package."""
     match = _REQUIREMENT.match((text or "").strip().strip("\"'"))
@@ -82,8 +89,10 @@ def decide_pip_list(told: Told, heard: Heard) -> Reading | None:
         why = f"only source stubs of {wanted.package} are on offer, and no wheel"
         return decide_pip_none(told, heard) or Reading("no-wheel-for-platform", why)
     release = find_published(wanted.framework, wanted.version, heard.matrices)
-    if wanted.version is not None and release is None:
+    if release is None and _would_be_known(wanted, heard.matrices):
         return Reading("wrong-index-or-pin", f"{wanted} was never published")
+    if release is None and wanted.version is not None:
+        return _beyond_offer(wanted, offered)
     python = python_of(heard.snapshot) or _python_of_list(offered, wanted, heard)
     if release is None:
         return _unpinned(wanted, python) if offered else None
@@ -123,7 +132,7 @@ def decide_pip_none(told: Told, heard: Heard) -> Reading | None:
         return None
     release = find_published(wanted.framework, wanted.version, heard.matrices)
     python = python_of(snapshot)
-    if wanted.version is not None and release is None:
+    if release is None and _would_be_known(wanted, heard.matrices):
         return Reading("wrong-index-or-pin", f"{wanted} was never published")
     if release is not None and release.python:
         if python and python not in release.python:
@@ -262,7 +271,7 @@ def decide_shared_folder(told: Told, heard: Heard) -> Reading | None:
         matches = (_REQUIREMENT.match(text) for text in command.requirements)
         names |= {match["name"].lower() for match in matches if match}
     both = {"onnxruntime", "onnxruntime-gpu"}
-    if both <= names:
+    if both <= names or heard.has("ort-both-packages"):
         why = "onnxruntime and onnxruntime-gpu share one folder, the last written wins"
         return Reading("duplicate-or-shadowed-install", why)
     return None

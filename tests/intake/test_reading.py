@@ -194,3 +194,23 @@ def test_the_lines_of_facts_are_those_of_the_paste(catalogue: Catalogue) -> None
     snapshot = read("\n\n> - NVIDIA driver version: 535.54.03\n", catalogue)
     assert str(snapshot.driver.version) == "535.54.03"
     assert any(probe.reason == "line 3" for probe in snapshot.probes)
+
+
+def test_a_pin_of_an_install_command_is_the_version(catalogue: Catalogue) -> None:
+    snapshot = read("I ran\npip install torch==2.4.1 numpy\n", catalogue)
+    assert torch_of(snapshot).version == "2.4.1"
+    told = read("pip install torch==2.4.1\nPyTorch version: 2.3.0\n", catalogue)
+    assert torch_of(told).version == "2.3.0"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "pip install torch==2.4.1\npip install torch==2.3.0\n",
+        "pip install torch==9.4.1\nERROR: Could not find a version that satisfies the"
+        " requirement torch==9.4.1 (from versions: none)\n",
+    ],
+)
+def test_pins_that_tell_nothing(text: str, catalogue: Catalogue) -> None:
+    target = read(text, catalogue).target
+    assert target is None or target.torch is None

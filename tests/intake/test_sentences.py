@@ -41,6 +41,8 @@ def said(facts: Facts | None) -> dict[str, str]:
             "I upgraded from TensorFlow 2.3 to TensorFlow 2.4.1",
             {"tensorflow": "2.4.1"},
         ),
+        ("It is in my Mac laptop.", {"os": "macos", "distribution": "Mac laptop"}),
+        ("version python:3.12.0", {"python": "3.12.0"}),
         ("On macOS.", {"os": "macos", "distribution": "macOS"}),
         ("torch.cuda.is_available() returns False", {"torch_gpu": "false"}),
     ],

@@ -496,6 +496,22 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
         {},
         "python-unsupported",
     ),
+    "an old pin, newer ones on offer": (
+        (
+            "Could not find a version that satisfies the requirement tensorflow==1.3.0"
+            " (from -r ./requirements.txt (line 2)) (from versions: 1.13.1, 1.14.0)"
+        ),
+        {},
+        "python-unsupported",
+    ),
+    "both packages of one runtime": (
+        (
+            "I had installed both onnxruntime and onnxruntime-gpu\n"
+            "Available providers: ['CPUExecutionProvider']"
+        ),
+        LINUX,
+        "duplicate-or-shadowed-install",
+    ),
 }
 
 
