@@ -207,8 +207,10 @@ def test_a_pin_of_an_install_command_is_the_version(catalogue: Catalogue) -> Non
     "text",
     [
         "pip install torch==2.4.1\npip install torch==2.3.0\n",
-        "pip install torch==9.4.1\nERROR: Could not find a version that satisfies the"
-        " requirement torch==9.4.1 (from versions: none)\n",
+        (
+            "pip install torch==9.4.1\nERROR: Could not find a version that satisfies"
+            " the requirement torch==9.4.1 (from versions: none)\n"
+        ),
     ],
 )
 def test_pins_that_tell_nothing(text: str, catalogue: Catalogue) -> None:
