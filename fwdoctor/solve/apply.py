@@ -16,7 +16,7 @@ from fwdoctor.model.snapshot import (
     ResolvedLibrary,
     Snapshot,
 )
-from fwdoctor.solve.cudnn_line import AND_CUDA
+from fwdoctor.solve.gpu_extra import AND_CUDA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from fwdoctor.model.plan import PassedOver
 from fwdoctor.solve.candidates import preference
-from fwdoctor.solve.cudnn_line import AND_CUDA
+from fwdoctor.solve.gpu_extra import AND_CUDA
 from fwdoctor.solve.pins import choose_python
 from fwdoctor.solve.search import label, look_at
 

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 from fwdoctor import compat
 from fwdoctor.model.plan import CONDA_FAMILY, Pin, PlanEnvironment
 from fwdoctor.solve.candidates import fit
-from fwdoctor.solve.cudnn_line import AND_CUDA, held_cudnn, last_cudnn_line
+from fwdoctor.solve.gpu_extra import (
+    AND_CUDA,
+    held_cudnn,
+    last_cudnn_line,
+    listed_libraries,
+    uses_extra,
+)
 from fwdoctor.solve.search import companion_version
 
 if TYPE_CHECKING:
@@ -123,12 +129,12 @@ def _pip_pins(
             role="framework",
             index=index,
             local_label=variant.variant if is_elsewhere else None,
-            extras=(AND_CUDA,) if _uses_extra(build) else (),
+            extras=(AND_CUDA,) if uses_extra(build) else (),
             why=_pin_reason(build, machine),
         )
         if release.framework == "torch":
             yield from _companions(build, matrices, request)
-        elif variant.cuda is not None and not _uses_extra(build):
+        elif variant.cuda is not None and not uses_extra(build):
             yield from _listed_libraries(release)
     yield from _cudnn_wheel(builds, machine, matrices)
     yield from _numpy(builds, machine)
@@ -144,22 +150,11 @@ def _numpy(builds: Sequence[Candidate], machine: Machine) -> Iterator[Pin]:
             yield Pin(name="numpy", version="<2", role="library", why=why)
 
 
-def _uses_extra(build: Candidate) -> bool:
-    """Whether the extra brings NVIDIA's wheels and nothing that pip cannot have."""
-    extra = build.release.extras.get(AND_CUDA, {})
-    is_gpu = build.variant.cuda is not None
-    return is_gpu and bool(extra) and all(n.startswith("nvidia-") for n in extra)
-
-
 def _listed_libraries(release: Release) -> Iterator[Pin]:
-    """The extra's NVIDIA wheels one by one, without TensorRT, which is optional."""
-    for name, spec in sorted(release.extras.get(AND_CUDA, {}).items()):
-        if name.startswith("nvidia-"):
-            why = (
-                f"named by {release.framework}[{AND_CUDA}], whose TensorRT is left out"
-            )
-            version = spec.removeprefix("==")
-            yield Pin(name=name, version=version, role="library", why=why)
+    why = f"named by {release.framework}[{AND_CUDA}], whose TensorRT is left out"
+    for name, spec in listed_libraries(release).items():
+        version = spec.removeprefix("==")
+        yield Pin(name=name, version=version, role="library", why=why)
 
 
 def _companions(

@@ -13,7 +13,7 @@ from fwdoctor.solve.candidates import (
     machine_of,
     without_python,
 )
-from fwdoctor.solve.cudnn_line import held_cudnn
+from fwdoctor.solve.gpu_extra import wheel_requirements
 
 if TYPE_CHECKING:
     from fwdoctor.matrices.load import Matrices
@@ -89,10 +89,12 @@ def _with_other_python(
         return ()
     folder = f".venv-{framework}"
     make = f"python{pythons[-1]} -m venv {folder}"
-    install = f'{folder}/bin/pip install "{found.requirement}"'
+    wanted = wheel_requirements(found, machine, matrices)
+    words = " ".join(fixes.shell_word(word) for word in wanted)
+    install = f"{folder}/bin/pip install {words}"
     if fixes.manager_of(snapshot.target) == "uv":
         make = f"uv venv --python {pythons[-1]} {folder}"
-        install = f'uv pip install --python {folder} "{found.requirement}"'
+        install = f"uv pip install --python {folder} {words}"
     if found.index_url:
         install = f"{install} {fixes.index_option(found.index_url)}"
     return (
@@ -109,10 +111,10 @@ def _fix_for(
     candidate: Candidate, snapshot: Snapshot, machine: Machine, matrices: Matrices
 ) -> Fix:
     target, framework = snapshot.target, candidate.release.framework
-    requirements = [candidate.requirement, *_companions(candidate, target)]
-    if not machine.is_conda:
-        held = held_cudnn(candidate, machine, matrices)
-        requirements += [f"{held.name}=={held.version}"] if held else []
+    requirements = [
+        *wheel_requirements(candidate, machine, matrices),
+        *_companions(candidate, target),
+    ]
     command = fixes.install_command(
         target,
         requirements,

@@ -1,4 +1,8 @@
-"""The last cuDNN line that old GPUs still have, where a framework allows newer ones."""
+"""What to install beside a wheel: TensorFlow's [and-cuda] extra, and its cuDNN.
+
+The extra of some releases names a TensorRT that pip cannot have, and that of others
+leaves cuDNN open, whose newest releases dropped old GPUs.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +13,39 @@ from fwdoctor import compat
 
 if TYPE_CHECKING:
     from fwdoctor.matrices.load import Matrices
+    from fwdoctor.model.matrix import Release
     from fwdoctor.solve.candidates import Candidate, Machine
     from fwdoctor.versions import CudaVersion
 
 AND_CUDA = "and-cuda"
+
+
+def uses_extra(build: Candidate) -> bool:
+    """Whether the extra brings NVIDIA's wheels and nothing that pip cannot have."""
+    extra = build.release.extras.get(AND_CUDA, {})
+    is_gpu = build.variant.cuda is not None
+    return is_gpu and bool(extra) and all(n.startswith("nvidia-") for n in extra)
+
+
+def listed_libraries(release: Release) -> dict[str, str]:
+    """The extra's NVIDIA wheels one by one, without TensorRT, which is optional."""
+    extra = sorted(release.extras.get(AND_CUDA, {}).items())
+    return {name: spec for name, spec in extra if name.startswith("nvidia-")}
+
+
+def wheel_requirements(
+    build: Candidate, machine: Machine, matrices: Matrices
+) -> list[str]:
+    """All that one install command has to name for this build to work here."""
+    if machine.is_conda:
+        return [build.requirement]
+    held = held_cudnn(build, machine, matrices)
+    own = [f"{held.name}=={held.version}"] if held else []
+    if uses_extra(build) or AND_CUDA not in build.release.extras:
+        return [build.requirement, *own]
+    plain = build.requirement.replace(f"[{AND_CUDA}]", "")
+    libraries = listed_libraries(build.release)
+    return [plain, *(f"{name}{spec}" for name, spec in libraries.items()), *own]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
