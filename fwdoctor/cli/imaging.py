@@ -38,6 +38,7 @@ class ImageRequest:
 def run_image(request: ImageRequest) -> tuple[ImageReport, ExitCode]:
     """The report on an image, and the exit code it deserves."""
     from fwdoctor.cli.checking import with_expectations
+    from fwdoctor.image.driver_library import find_first_libcuda
     from fwdoctor.image.judging import facts_of, judge_image, probe_image
     from fwdoctor.image.reading import Request, open_image
     from fwdoctor.judge import with_input
@@ -55,6 +56,8 @@ def run_image(request: ImageRequest) -> tuple[ImageReport, ExitCode]:
         snapshot, waste = probe_image(image, request.python)
         facts = facts_of(image, snapshot.host.machine)
         configured = image.config.env
+        search_path = snapshot.env_vars.get("LD_LIBRARY_PATH", "")
+        libcuda = find_first_libcuda(image.source, search_path)
     matrices = Matrices()
     expectations = _read(request.expect)
     report = judge_image(
@@ -63,6 +66,7 @@ def run_image(request: ImageRequest) -> tuple[ImageReport, ExitCode]:
         image=facts,
         waste=waste,
         configured=configured,
+        libcuda=libcuda,
         meant_by=_meant_by(expectations),
         select=request.select,
         ignore=request.ignore,

@@ -13,6 +13,7 @@ from fwdoctor.image.answer import (
     overall_driver,
     require_cuda,
 )
+from fwdoctor.image.driver_library import iter_problems
 from fwdoctor.image.environments import find_prefixes, iter_image_files
 from fwdoctor.image.facts import ImageFacts, ImageReport
 from fwdoctor.image.waste import find_waste
@@ -27,13 +28,13 @@ from fwdoctor.rules.registry import find_rule, load_rules
 from fwdoctor.rules.runner import finding_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from fwdoctor.image.facts import Reach, Waste
     from fwdoctor.image.reading import OpenedImage
     from fwdoctor.matrices.load import Matrices
     from fwdoctor.model.finding import Finding, VerdictWord
-    from fwdoctor.model.snapshot import Environment
+    from fwdoctor.model.snapshot import Environment, LibCuda
     from fwdoctor.probes.source import Source
 
 _CPU_RULES = {"torch": "FW401", "tensorflow": "FW501"}
@@ -68,9 +69,24 @@ def _with_others(
             continue
         known.add(true_path)
         other = _read(source, prefix, cwd)
-        if other is not None:
+        if other is not None and not _is_read(other, read, source):
             read.append(replace(other, is_target=target is None and not read))
     return replace(snapshot, environments=tuple(read))
+
+
+def _is_read(other: Environment, read: list[Environment], source: Source) -> bool:
+    """Whether an environment read before has these very frameworks.
+
+    Debian's Python looks into /usr/local/lib as well: one installation, two prefixes.
+    """
+    known = {path for environment in read for path in _places(environment, source)}
+    places = _places(other, source)
+    return bool(places) and places <= known
+
+
+def _places(environment: Environment, source: Source) -> set[str]:
+    frameworks = presence.frameworks(environment).values()
+    return {source.resolve(f.path) for f in frameworks if f.path is not None}
 
 
 def _read(source: Source, prefix: str, cwd: str) -> Environment | None:
@@ -124,21 +140,23 @@ def static_part(snapshot: Snapshot) -> Snapshot:
     )
 
 
-def judge_image(
+def judge_image(  # noqa: PLR0913  # facts and wishes, all but two by name
     snapshot: Snapshot,
     matrices: Matrices,
     *,
     image: ImageFacts,
     waste: tuple[Waste, ...] = (),
     configured: Mapping[str, str] | None = None,
+    libcuda: LibCuda | None = None,
     meant_by: str | None = None,
     select: Collection[str] = (),
     ignore: Collection[str] = (),
 ) -> ImageReport:
     """The report on an image.
 
-    `configured` are the variables its configuration sets; `meant_by` says, if known,
-    why the image is meant for GPUs.
+    `configured` are the variables its configuration sets, `libcuda` the one of the
+    image that its LD_LIBRARY_PATH finds; `meant_by` says, if known, why the image is
+    meant for GPUs.
     """
     report = judge(snapshot, matrices, select=select, ignore=ignore)
     meant_by = meant_by or is_gpu_image(snapshot, configured or {})
@@ -147,6 +165,7 @@ def judge_image(
         *report.findings,
         *_findings_of_others(snapshot, matrices, select, ignore),
         *_cpu_builds(snapshot, meant_by, select, ignore),
+        *_hidden_driver(libcuda, snapshot, reach, select, ignore),
     ]
     findings = rank(tuple(found), load_rules())
     driver = overall_driver(reach, snapshot, matrices)
@@ -219,6 +238,22 @@ def _cpu_builds(
             )
             found.append(finding_of(rule, problem))
     return found
+
+
+def _hidden_driver(
+    libcuda: LibCuda | None,
+    snapshot: Snapshot,
+    reach: Iterable[Reach],
+    select: Collection[str],
+    ignore: Collection[str],
+) -> Iterator[Finding]:
+    """A stub or an old compat library that comes before the host's driver."""
+    rules = load_rules()
+    value = snapshot.env_vars.get("LD_LIBRARY_PATH", "")
+    for code, problem in iter_problems(libcuda, value, reach):
+        rule = find_rule(code, rules)
+        if rule is not None and _is_wanted(rule.code, rule.name, select, ignore):
+            yield finding_of(rule, problem)
 
 
 def _is_wanted(

@@ -20,7 +20,7 @@ from fwdoctor.image.keep import Keeper
 from fwdoctor.image.layer import LayerIndexer
 from fwdoctor.image.source import LayeredSource
 from fwdoctor.image.store import Digest, FolderStore, StreamStore, TarStore
-from fwdoctor.image.streams import GZIP_MAGIC, ZSTD_MAGIC, open_layer
+from fwdoctor.image.streams import GZIP_MAGIC, ZSTD_MAGIC, drain, open_layer
 from fwdoctor.image.tree import Folder, stack
 from fwdoctor.probes.source import Source
 
@@ -134,7 +134,9 @@ def _open_layers(request: Request, folder: str, indexer: LayerIndexer) -> Opened
     if store is None:
         with open(request.path, "rb") as stream:
             name = os.path.basename(request.path)
-            tree = indexer.index(open_layer(stream, name), name)
+            content = open_layer(stream, name)
+            tree = indexer.index(content, name)
+            drain(content)
         if not set(tree.children) & set(_ROOT_MARKS):
             raise ImageError(f"{request.path} holds no image and no root file system")
         config = _with_request(Config(), request)

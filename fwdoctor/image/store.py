@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Protocol
 
 from fwdoctor.image.errors import ImageError
 from fwdoctor.image.limits import LIMITS
-from fwdoctor.image.streams import CHUNK, Region, open_layer
+from fwdoctor.image.streams import CHUNK, Region, drain, open_layer
 from fwdoctor.image.tar import TarReader
 
 if TYPE_CHECKING:
@@ -269,8 +269,7 @@ class _Hashing:
 
     def finish(self) -> None:
         """Read what is left, such as the padding behind a tar archive."""
-        while self.read(CHUNK):
-            pass
+        drain(self)
 
     @property
     def digest(self) -> str:
@@ -307,6 +306,8 @@ def _index(
     check = _DigestThread(path, begin, region.size, digest.algorithm)
     try:
         tree = indexer.index(opened, name)
+        if opened is not region:
+            drain(opened)
     except BaseException:
         check.stop()
         raise

@@ -175,6 +175,12 @@ def open_layer(raw: Readable, name: str, *, limits: Limits = LIMITS) -> Readable
     return raw if isinstance(raw, Region) and raw.seek(0) == 0 else rest
 
 
+def drain(stream: Readable) -> None:
+    """Read to the end: what stands behind a tar archive, and the data's checksum."""
+    while stream.read(CHUNK):
+        pass
+
+
 class _Prepended:
     """Bytes that were read already, in front of the rest."""
 

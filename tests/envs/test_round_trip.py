@@ -325,7 +325,8 @@ def test_line_ends_of_windows_stay(matrices: Matrices) -> None:
         ),
         (
             '[tool.uv.sources]\nlib = { path = "../lib" }\n'
-            '[[tool.uv.index]]\nname = "a"\nurl = "https://a.example/"\n[tool.uv]\ndev-dependencies = ["mypy"]\n'
+            '[[tool.uv.index]]\nname = "a"\nurl = "https://a.example/"\n'
+            '[tool.uv]\ndev-dependencies = ["mypy"]\n'
         ),
         '[tool."odd.table"]\n"a b" = { c = [1,\n 2] }\nday = 2020-01-01\n',
     ],

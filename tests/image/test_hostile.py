@@ -188,6 +188,23 @@ def test_damaged_gzip(tmp_path: Path) -> None:
         open_image(Request(path=str(path))).__enter__()
 
 
+@pytest.mark.parametrize("is_root", [True, False])
+def test_a_wrong_checksum_behind_the_archive_is_noticed(
+    tmp_path: Path, *, is_root: bool
+) -> None:
+    padded = layer({"etc/a": os.urandom(999)}) + bytes(1 << 22)
+    whole = bytearray(gzipped(padded))
+    whole[-8] ^= 255
+    path = tmp_path / "image.tar"
+    if is_root:
+        path.write_bytes(whole)
+    else:
+        broken = Image(layers=[b""], compress=lambda _: bytes(whole))
+        Layout(broken).write_tar(path)
+    with pytest.raises(ImageError, match="damaged gzip"):
+        open_image(Request(path=str(path))).__enter__()
+
+
 @pytest.mark.parametrize("form", ["oci", "docker", "docker-gz", "docker-in-gz"])
 def test_wrong_digests(tmp_path: Path, form: str) -> None:
     image = Image(layers=[layer({"etc/a": "1"})])
