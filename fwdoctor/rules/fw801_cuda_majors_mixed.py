@@ -11,7 +11,8 @@ Why it matters
 It happens when PyTorch built for CUDA 13 and `tensorflow[and-cuda]`, which is built for
 CUDA 12, are installed together. pip, uv and `pip check` see no conflict: whichever
 package was written last wins, and the other framework loads libraries that were not
-made for it. Uninstalling one of the two deletes the other's files.
+made for it. Uninstalling one of the two deletes the other's files, which is all there is
+to know where only a leftover was overwritten that nobody loads.
 
 How to fix
 ----------
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fwdoctor.matrices.load import Matrices
+    from fwdoctor.model.finding import Severity
     from fwdoctor.model.snapshot import Environment, FileClash, Snapshot
 
 _CUDA_MAJOR = re.compile(r"-cu(\d+)$")
@@ -95,8 +97,15 @@ def _problem(
             for clash in clashes
         ),
         fix=_fixes(target, owners, snapshot, matrices),
-        severity="error" if hurt else "warning",
+        severity=_severity(hurt, clashes),
     )
+
+
+def _severity(hurt: list[str], clashes: list[FileClash]) -> Severity:
+    """A leftover that nobody loads is only a note: its removal would hurt."""
+    if hurt:
+        return "error"
+    return "info" if all(clash.winner for clash in clashes) else "warning"
 
 
 def _frameworks_of(target: Environment, majors: set[int | None]) -> list[str]:
@@ -115,8 +124,9 @@ def _detail(target: Environment, hurt: list[str], clashes: list[FileClash]) -> s
         if framework.cuda is not None
     )
     first = clashes[0].path.rpartition("/")[2]
-    loads = f"; {' and '.join(hurt)} loads the other's {first}" if hurt else ""
-    return f"{built}{loads}"
+    if hurt:
+        return f"{built}; {' and '.join(hurt)} loads the other's {first}"
+    return f"{built}; uninstalling either package takes {first} along"
 
 
 def _fixes(
@@ -150,10 +160,12 @@ def _keep_one(name: str, owners: list[str], target: Environment, remove: str) ->
     wanted = [_pinned(o, target) for o in owners if _major_of(o) == major]
     again = fixes.install_command(target, wanted, force=True, no_deps=True)
     title = presence.FRAMEWORK_NAMES[name]
+    is_alone = len(presence.frameworks(target)) == 1
+    rest = "" if is_alone else "; the other then needs its own environment"
     return Fix(
         effort="environment",
         commands=(remove, again),
-        why=f"give {title} its files back; the other then needs its own environment",
+        why=f"give {title} its files back{rest}",
         verify=fixes.check_command(target),
     )
 
