@@ -11,8 +11,8 @@ Why it matters
 It happens when PyTorch built for CUDA 13 and `tensorflow[and-cuda]`, which is built for
 CUDA 12, are installed together. pip, uv and `pip check` see no conflict: whichever
 package was written last wins, and the other framework loads libraries that were not
-made for it. Uninstalling one of the two deletes the other's files, which is all there is
-to know where only a leftover was overwritten that nobody loads.
+made for it. Uninstalling one of the two deletes the other's files, which is all there
+is to know where only a leftover was overwritten that nobody loads.
 
 How to fix
 ----------
@@ -126,7 +126,8 @@ def _detail(target: Environment, hurt: list[str], clashes: list[FileClash]) -> s
     first = clashes[0].path.rpartition("/")[2]
     if hurt:
         return f"{built}; {' and '.join(hurt)} loads the other's {first}"
-    return f"{built}; uninstalling either package takes {first} along"
+    lead = f"{built}; " if built else ""
+    return f"{lead}uninstalling either package takes {first} along"
 
 
 def _fixes(
