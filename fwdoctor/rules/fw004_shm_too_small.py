@@ -9,7 +9,8 @@ Why it matters
 --------------
 `DataLoader` workers hand batches over through /dev/shm. When it is full they die with
 «Bus error» or «insufficient shared memory (shm)», and NCCL fails with «unhandled system
-error» between GPUs. Training without workers on one GPU does not notice.
+error» between GPUs. Training without workers on one GPU does not notice, so that a
+machine where nothing failed gets a note only.
 
 How to fix
 ----------
@@ -60,6 +61,7 @@ def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
     yield Problem(
         subject="container",
         message=f"shared memory has {shown}, too little for DataLoader workers",
+        severity=None if snapshot.origin == "pasted" else "info",
         certainty="possible",
         evidence=(Evidence(fact="shm_bytes", value=str(size), source="host"),),
         fix=(_fix(kind),),

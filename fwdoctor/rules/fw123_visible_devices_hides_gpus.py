@@ -62,8 +62,8 @@ def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
     entries = [entry.strip() for entry in value.split(",")]
     total = _count_unmasked(snapshot)
     visible = _count_visible(snapshot, entries, total)
-    if not total or visible is None or visible >= len(entries):
-        return
+    if not total or visible is None or visible >= min(total, len(entries)):
+        return  # «0,1,2,3» hides nothing where there are two
     if any(_is_seen_working(f) for f in presence.frameworks(snapshot.target).values()):
         return
     if visible and not entries[visible]:
