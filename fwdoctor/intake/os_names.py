@@ -64,7 +64,8 @@ _TEGRA_RELEASE = re.compile(
     re.IGNORECASE,
 )
 _MACHINE = re.compile(
-    r"(?<![A-Za-z0-9])(x86[_-]64|amd64|aarch64|arm64|ppc64le|s390x|riscv64|i[3-6]86|x86)"
+    r"(?<![A-Za-z0-9])(x86[_-]64|amd64|aarch64|arm64|ppc64le|s390x|riscv64|i[3-6]86|x86"
+    r"|snapdragon)"
     r"(?![A-Za-z0-9])",
     re.IGNORECASE,
 )
@@ -73,6 +74,7 @@ _MACHINES = {
     "x86-64": "x86_64",
     "x86_64": "x86_64",
     "arm64": "aarch64",
+    "snapdragon": "aarch64",
     "aarch64": "aarch64",
     "x86": "i686",
 }

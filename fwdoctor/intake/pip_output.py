@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING
 
 from fwdoctor.intake.facts import Collector
+from fwdoctor.intake.os_names import parse_os
 from fwdoctor.intake.packages import find_wheel, package, wheel_version
 from fwdoctor.model.snapshot import Command
 
@@ -48,6 +49,11 @@ _PLUS = re.compile(
     r"^ \+ (?P<name>[\w.-]{1,60})==(?P<version>[\w.+!]{1,40})", re.MULTILINE
 )
 _INTERPRETER = re.compile(r"cp(\d)(\d{1,2})")
+# What `pip inspect` and `pip debug` say of the interpreter.
+_ENVIRONMENT = re.compile(
+    r"['\"](?P<name>platform_machine|platform_system|python_full_version)['\"]:"
+    r" ['\"](?P<value>[\w.+-]{1,40})['\"]"
+)
 _PLATFORMS = (
     ("win", "windows"),
     ("macosx", "macos"),
@@ -71,10 +77,22 @@ def parse(text: str) -> Facts | None:
         for match in list(_PLUS.finditer(text))[:_MOST]:
             found.add("manager", "uv", match.start())
             found.add_packages([package(match["name"], match["version"], "uv")])
+    _read_environment(found, text)
     if ".whl" in text:
         for match in list(_WHEEL_LINE.finditer(text))[:_MOST]:
             _read_wheel(found, match)
     return found.facts()
+
+
+def _read_environment(found: Collector, text: str) -> None:
+    """The markers of an interpreter, as pip prints them."""
+    if "platform_machine" not in text:
+        return
+    for match in list(_ENVIRONMENT.finditer(text))[:9]:
+        if match["name"] == "python_full_version":
+            found.add("python", match["value"], match.start())
+        else:
+            found.add_all(parse_os(match["value"]), match.start())
 
 
 def _iter_offers(text: str) -> Iterator[Command]:

@@ -65,3 +65,16 @@ def test_what_was_there_already() -> None:
     )
     assert facts is not None
     assert facts.packages[0].version == "1.13.1"
+
+
+def test_what_pip_says_of_the_interpreter() -> None:
+    facts = parse(
+        '    "platform_machine": "ARM64",\n    "platform_system": "Windows",\n'
+        '    "python_full_version": "3.12.5",\n'
+    )
+    assert said(facts) == {
+        "machine": "aarch64",
+        "os": "windows",
+        "distribution": "Windows",
+        "python": "3.12.5",
+    }
