@@ -200,7 +200,7 @@ def _lock(file: PlannedFile, text: str, request: EnvRequest) -> str:
 
     platform = file.plan.target.platform
     if file.kind == "pylock.toml":
-        locked = resolving.pylock(file.planned, platform)
+        locked = resolving.pylock(file.planned, platform, file.plan.target.glibc)
     elif file.kind == "uv.lock":
         locked = resolving.uv_lock(text)
     else:
@@ -223,7 +223,8 @@ def _verify(files: list[PlannedFile], request: EnvRequest) -> None:
             continue
         seen.append(file.planned)
         platform = file.plan.target.platform
-        said = verify(file.planned, platform, request.conda)
+        glibc = file.plan.target.glibc
+        said = verify(file.planned, platform, request.conda, glibc=glibc)
         print(f"verified {file.path}: {said}", file=sys.stderr)
 
 

@@ -107,10 +107,10 @@ def _stand_in(folder: str) -> str:
 # Locks
 
 
-def pylock(planned: PlanEnvironment, platform: str) -> str:
-    """pylock.toml as uv makes it."""
+def pylock(planned: PlanEnvironment, platform: str, glibc: str | None) -> str:
+    """pylock.toml as uv makes it; a known glibc bounds the wheels."""
     with tempfile.TemporaryDirectory(prefix="fwdoctor-") as folder:
-        _uv_compile(planned, platform, folder, is_pylock=True)
+        _uv_compile(planned, platform, folder, is_pylock=True, glibc=glibc)
         return Path(folder, "pylock.toml").read_text(encoding="utf-8")
 
 
@@ -143,12 +143,20 @@ def conda_lock(
 # --verify
 
 
-def verify(planned: PlanEnvironment, platform: str, conda: str | None) -> str:
+def verify(
+    planned: PlanEnvironment,
+    platform: str,
+    conda: str | None,
+    *,
+    glibc: str | None = None,
+) -> str:
     """Resolve the environment for real; what was resolved, or ResolveError."""
     from fwdoctor.envs.locks import differences
 
-    find = _resolved_conda if planned.is_conda else _resolved_wheels
-    resolved = find(planned, platform, conda)
+    if planned.is_conda:
+        resolved = _resolved_conda(planned, platform, conda)
+    else:
+        resolved = _resolved_wheels(planned, platform, glibc)
     found = list(differences(planned, resolved))
     if found:
         raise ResolveError(
@@ -159,24 +167,34 @@ def verify(planned: PlanEnvironment, platform: str, conda: str | None) -> str:
 
 
 def _resolved_wheels(
-    planned: PlanEnvironment, platform: str, conda: str | None
+    planned: PlanEnvironment, platform: str, glibc: str | None
 ) -> Mapping[str, str]:
     from fwdoctor.envs.locks import resolved_wheels
 
-    del conda
     with tempfile.TemporaryDirectory(prefix="fwdoctor-") as folder:
-        text = _uv_compile(planned, platform, folder, is_pylock=False)
+        text = _uv_compile(planned, platform, folder, is_pylock=False, glibc=glibc)
         return resolved_wheels(text)
 
 
 def _uv_compile(
-    planned: PlanEnvironment, platform: str, folder: str, *, is_pylock: bool
+    planned: PlanEnvironment,
+    platform: str,
+    folder: str,
+    *,
+    is_pylock: bool,
+    glibc: str | None,
 ) -> str:
-    from fwdoctor.envs.locks import uv_compile_words, uv_requirements
+    from fwdoctor.envs.locks import uv_compile_words, uv_requirements, uv_variables
 
-    words = [find_uv(), *uv_compile_words(planned, platform, is_pylock=is_pylock)]
+    wish = uv_compile_words(planned, platform, is_pylock=is_pylock, glibc=glibc)
     stdin = uv_requirements(planned).encode()
-    child = run_child(words, timeout_s=UV_TIMEOUT_S, cwd=folder, stdin=stdin)
+    child = run_child(
+        [find_uv(), *wish],
+        timeout_s=UV_TIMEOUT_S,
+        cwd=folder,
+        stdin=stdin,
+        env={**os.environ, **uv_variables(planned)},
+    )
     return _check(child, "uv").stdout
 
 

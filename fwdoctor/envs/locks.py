@@ -36,11 +36,15 @@ def uv_requirements(planned: PlanEnvironment) -> str:
 
 
 def uv_compile_words(
-    planned: PlanEnvironment, platform: str, *, is_pylock: bool
+    planned: PlanEnvironment,
+    platform: str,
+    *,
+    is_pylock: bool,
+    glibc: str | None = None,
 ) -> list[str]:
     """Words after `uv` that resolve the pins for another machine's Python."""
     words = ["pip", "compile", "-", "--python-version", planned.python]
-    name = uv_platform(platform)
+    name = uv_platform(platform, glibc)
     if name is not None:
         words += ["--python-platform", name]
     words += ["--only-binary", ":all:", "--no-header", "--quiet", "--no-annotate"]
@@ -49,6 +53,12 @@ def uv_compile_words(
     if is_pylock:
         words += ["--format", "pylock.toml", "--output-file", "pylock.toml"]
     return words
+
+
+def uv_variables(planned: PlanEnvironment) -> dict[str, str]:
+    """Variables that show uv the planned Mac, not the oldest that it knows."""
+    macos = planned.virtual_packages.get("__osx")
+    return {"MACOSX_DEPLOYMENT_TARGET": macos} if macos else {}
 
 
 def resolved_wheels(text: str) -> dict[str, str]:

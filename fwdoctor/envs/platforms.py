@@ -16,6 +16,8 @@ _UV = {
     "macos-x86_64": "x86_64-apple-darwin",
     "macos-arm64": "aarch64-apple-darwin",
 }
+# The glibc versions uv has a platform name for, newest first.
+_UV_GLIBC = (*(f"2.{minor}" for minor in range(40, 30, -1)), "2.28", "2.17")
 _SYSTEMS = {"linux": "linux", "windows": "win32", "macos": "darwin"}
 _MACHINES = {"windows-x86_64": "AMD64"}
 
@@ -25,9 +27,21 @@ def conda_subdir(platform: str) -> str:
     return _CONDA.get(platform, platform)
 
 
-def uv_platform(platform: str) -> str | None:
-    """The platform as `uv pip compile --python-platform` takes it."""
-    return _UV.get(platform)
+def uv_platform(platform: str, glibc: str | None = None) -> str | None:
+    """The platform as `uv pip compile --python-platform` takes it.
+
+    With the machine's glibc, wheels for a newer one are not taken.
+    """
+    name = _UV.get(platform)
+    if name is None or glibc is None or "-manylinux_" not in name:
+        return name
+    older = (v for v in _UV_GLIBC if _numbers(v) <= _numbers(glibc))
+    served = next(older, _UV_GLIBC[-1])
+    return f"{name.partition('-')[0]}-manylinux_{served.replace('.', '_')}"
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
 
 
 def marker(platform: str) -> str:

@@ -57,7 +57,11 @@ def environment_of(  # one value each of what makes an environment
         channels=tuple(_channels(builds, is_conda=is_conda)),
         cuda=max(cudas, default=None),
         least_driver=_least_driver(cudas, machine, matrices),
-        virtual_packages=_virtual_packages(builds, machine) if is_conda else {},
+        virtual_packages=(
+            _virtual_packages(builds, machine)
+            if is_conda
+            else _macos_for_wheels(builds, machine)
+        ),
         platform=machine.platform,
         why=(*why, *_reasons(builds, machine)),
     )
@@ -325,6 +329,14 @@ def _virtual_packages(builds: Sequence[Candidate], machine: Machine) -> dict[str
     if glibc and machine.platform.startswith("linux"):
         found["__glibc"] = glibc
     return found
+
+
+def _macos_for_wheels(builds: Sequence[Candidate], machine: Machine) -> dict[str, str]:
+    """The least macOS the wheels need: resolvers assume an older one."""
+    needed = [b.release.macos_min for b in builds if b.release.macos_min]
+    if not needed or not machine.platform.startswith("macos"):
+        return {}
+    return {"__osx": max(needed, key=_order)}
 
 
 def _pin_reason(build: Candidate, machine: Machine) -> str:

@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 
 from fwdoctor.cli import make_app
 from fwdoctor.envs import locks
+from fwdoctor.matrices.load import Matrices
 
 T4 = ("--target", "gpu=T4,driver=535.54.03")
 needs_uv = pytest.mark.skipif(shutil.which("uv") is None, reason="uv is not on PATH")
@@ -112,3 +113,45 @@ def test_what_uv_answers_is_read() -> None:
 @pytest.mark.parametrize("text", ["", "no json", "{", '{"actions": {}}', '{"a": 1}'])
 def test_a_useless_answer_of_conda_is_empty(text: str) -> None:
     assert locks.resolved_conda(text) == {}
+
+
+@pytest.mark.parametrize(
+    ("glibc", "name"),
+    [
+        (None, "x86_64-manylinux_2_28"),
+        ("2.17", "x86_64-manylinux_2_17"),
+        ("2.27", "x86_64-manylinux_2_17"),
+        ("2.29", "x86_64-manylinux_2_28"),
+        ("2.35", "x86_64-manylinux_2_35"),
+        ("2.99", "x86_64-manylinux_2_40"),
+        ("2.12", "x86_64-manylinux_2_17"),
+    ],
+)
+def test_uv_is_told_the_machines_glibc(glibc: str | None, name: str) -> None:
+    from fwdoctor.envs.platforms import uv_platform
+
+    assert uv_platform("linux-x86_64", glibc) == name
+    assert uv_platform("macos-arm64", glibc) == "aarch64-apple-darwin"
+
+
+@needs_uv
+@pytest.mark.network
+def test_wheels_for_a_newer_macos_than_uv_assumes_resolve() -> None:
+    mac = ("--target", "gpu=none,os=macos,arch=arm64,python=3.13")
+    result = run("requirements.txt", "--for", "torch", "--verify", *mac)
+    assert result.exit_code == 0, result.output
+
+
+def test_uv_is_told_the_macos_the_wheels_need(matrices: Matrices) -> None:
+    from fwdoctor.cli.planning import PlanWish, machine_snapshot
+    from fwdoctor.envs.locks import uv_variables
+    from fwdoctor.solve.planner import solve
+    from fwdoctor.solve.requests import parse_request
+
+    wish = PlanWish(target="gpu=none,os=macos,arch=arm64,python=3.13")
+    request = parse_request(matrices, frameworks=["torch"], constraints=["torch>=2.12"])
+    plan = solve(machine_snapshot(wish, matrices), matrices, request)
+    release = matrices.find_release("torch", plan.environments[0].pins[0].version)
+    assert release is not None
+    needed = uv_variables(plan.environments[0])
+    assert needed == {"MACOSX_DEPLOYMENT_TARGET": release.macos_min}
