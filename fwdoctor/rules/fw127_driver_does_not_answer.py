@@ -14,6 +14,7 @@ How to fix
 ----------
 Look at the kernel log for Xid and NVRM lines, then restart; processes stuck in the
 driver cannot be ended otherwise. If it comes back after that, suspect the hardware.
+Where only NVML fails and CUDA sees the GPU, it is a warning.
 
 References
 ----------
@@ -52,10 +53,12 @@ def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
         return
     first = bad[0]
     happened = "does not answer" if first.status == "timeout" else "crashes"
+    works = _cuda_lists_gpus(snapshot)
+    seen = "; CUDA itself starts and sees the GPU" if works else ""
     yield Problem(
         subject="driver",
         message=f"the driver {happened} when {_NATIVE[first.name]} asks it",
-        detail=first.reason,
+        detail=f"{first.reason}{seen}",
         evidence=tuple(
             Evidence(fact=_NATIVE[report.name], value=report.reason, source="probes")
             for report in bad
@@ -68,9 +71,15 @@ def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
             ),
             fixes.reboot("start the driver anew; suspect the hardware if it returns"),
         ),
+        severity="warning" if works else None,
         certainty="likely",
-        blocks=state.BOTH,
+        blocks=() if works else state.BOTH,
     )
+
+
+def _cuda_lists_gpus(snapshot: Snapshot) -> bool:
+    libcuda = snapshot.driver.libcuda
+    return libcuda is not None and libcuda.init_code == 0 and bool(libcuda.device_count)
 
 
 def _is_bad(report: ProbeReport) -> bool:
