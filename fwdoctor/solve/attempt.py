@@ -12,6 +12,8 @@ from fwdoctor.solve.pins import environment_of, framework_of
 from fwdoctor.solve.search import Search, Wish, search
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from fwdoctor.matrices.load import Matrices
     from fwdoctor.model.plan import FrameworkName, Manager, Request
     from fwdoctor.solve.candidates import Candidate, Machine
@@ -44,13 +46,16 @@ class Attempt:
 
 def attempt(task: Task, *, is_native: bool = False) -> Attempt:
     """The best environments for this machine as it is."""
-    frameworks = task.request.frameworks
-    if len(frameworks) > 1:
-        for manager in task.managers:
-            joint = _joint(task, manager, is_native=is_native)
-            if joint is not None:
+    doubtful: Attempt | None = None
+    if len(task.request.frameworks) > 1:
+        for joint in _joints(task, is_native=is_native):
+            if not _is_doubtful(joint, task):
                 return joint
-    return _apart(task, is_native=is_native)
+            doubtful = doubtful or joint
+    apart = _apart(task, is_native=is_native)
+    # Two environments have to be surer than one, or they are no gain.
+    is_no_surer = apart.missing or _is_doubtful(apart, task)
+    return doubtful if doubtful is not None and is_no_surer else apart
 
 
 def wish_of(
@@ -91,7 +96,13 @@ def single(
     return result
 
 
-def _joint(task: Task, manager: Manager, *, is_native: bool) -> Attempt | None:
+def _joints(task: Task, *, is_native: bool) -> Iterator[Attempt]:
+    """Both frameworks in one environment, by manager and channel, in their order."""
+    for manager in task.managers:
+        yield from _joints_of(task, manager, is_native=is_native)
+
+
+def _joints_of(task: Task, manager: Manager, *, is_native: bool) -> Iterator[Attempt]:
     machine = machine_for(task, manager)
     for channel in channels_of(manager):
         wishes = [
@@ -111,11 +122,11 @@ def _joint(task: Task, manager: Manager, *, is_native: bool) -> Attempt | None:
             manager=manager,
             why=(f"both in one environment: {joint.how}",),
         )
-        if environment is None or _is_doubtful(environment, task):
+        if environment is None:
             continue
         alone = single(task, "tensorflow", manager, is_native=is_native)
         newer = single(task, "torch", manager, is_native=is_native)
-        return Attempt(
+        yield Attempt(
             environments=(environment,),
             builds=builds,
             passed_over=_merged(
@@ -123,13 +134,14 @@ def _joint(task: Task, manager: Manager, *, is_native: bool) -> Attempt | None:
             ),
             notes=_newer_alone(builds, newer, manager),
         )
-    return None
 
 
-def _is_doubtful(planned: PlanEnvironment, task: Task) -> bool:
-    """A conda pair held at an older cuDNN: not known to exist; others come first."""
-    has_bound = any(not pin.is_exact for pin in planned.pins)
-    return planned.is_conda and has_bound and len(task.managers) > 1
+def _is_doubtful(tried: Attempt, task: Task) -> bool:
+    """Conda builds held at an older cuDNN: not known to exist; others come first."""
+    return len(task.managers) > 1 and all(
+        planned.is_conda and any(not pin.is_exact for pin in planned.pins)
+        for planned in tried.environments
+    )
 
 
 def _newer_alone(

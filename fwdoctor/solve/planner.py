@@ -297,9 +297,17 @@ def _impossible(target: Target, task: Task, snapshot: Snapshot) -> Plan:
 
 
 def _headline(plan: Plan) -> str:
-    where = describe(plan.target)
     if plan.outcome == "impossible":
+        where = describe(plan.target)
         return f"Nothing that was asked for runs on {where} as it is."
+    left = [
+        name
+        for name in dict.fromkeys(plan.target.gpus)
+        if any(gpu.startswith(f"{name} (GPU ") for gpu in plan.left_out)
+    ]
+    served = tuple(name for name in plan.target.gpus if name not in left)
+    where = describe(replace(plan.target, gpus=served) if served else plan.target)
+    without = f"; {' and '.join(left)} is left out" if left else ""
     names = [
         f"{pin.name} {pin.full_version}"
         for environment in plan.environments
@@ -308,7 +316,7 @@ def _headline(plan: Plan) -> str:
     ]
     together = "in one environment" if len(plan.environments) == 1 else "apart"
     joined = " and ".join(names) + (f" {together}" if len(names) > 1 else "")
-    without = "".join(
+    without += "".join(
         f"; {presence.FRAMEWORK_NAMES[name]} is not possible" for name in plan.missing
     )
     return f"{joined} for {where}{without}."

@@ -142,6 +142,37 @@ def test_a_gpu_no_common_build_serves_is_named(matrices: Matrices) -> None:
     plan = plan_for(matrices, "gpu=Tesla K80,RTX 4090,driver=470", "torch")
     assert plan.outcome == "complete"
     assert [gpu for gpu in plan.left_out if "4090" in gpu]
+    assert "for Tesla K80, driver 470; " in plan.headline
+    assert plan.headline.endswith("RTX 4090 is left out.")
+
+
+@pytest.mark.parametrize("driver", ["450.51.05", "450.51", "450.36.06"])
+def test_the_first_drivers_of_a_branch_have_no_minor_version_compatibility(
+    driver: str, matrices: Matrices
+) -> None:
+    plan = plan_for(matrices, f"gpu=T4,driver={driver},python=3.8", "torch")
+    (environment,) = plan.environments
+    installed = parse_target(f"gpu=T4,driver={driver}", matrices).driver.version
+    assert environment.least_driver is not None
+    assert installed is not None
+    assert environment.least_driver <= installed
+
+
+@pytest.mark.parametrize("driver", ["450", "450.80.02"])
+def test_a_branch_and_its_later_drivers_have_it(
+    driver: str, matrices: Matrices
+) -> None:
+    plan = plan_for(matrices, f"gpu=T4,driver={driver},python=3.8", "torch")
+    assert plan.environments[0].cuda is not None
+    assert plan.environments[0].cuda.major == 11
+
+
+def test_two_conda_environments_are_no_surer_than_one(matrices: Matrices) -> None:
+    target = "gpu=GTX 1080,RTX 5090,driver=580,python=3.12"
+    plan = plan_for(matrices, target, "both")
+    (environment,) = plan.environments
+    assert set(environment.frameworks) == {"torch", "tensorflow"}
+    assert plan.left_out == ()
 
 
 def test_native_code_is_preferred_when_asked(matrices: Matrices) -> None:
