@@ -9,7 +9,7 @@ from fwdoctor.model.snapshot import PciDevice
 from fwdoctor.probes.runner import ProbeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from fwdoctor.probes.source import Source
 
@@ -41,8 +41,17 @@ def read_devices(source: Source) -> tuple[PciDevice, ...]:
     names = source.list_dir(BUS)
     if not names:
         raise ProbeError("absent", f"no PCI devices in {BUS}")
-    found = (_read_device(source, name) for name in names if _ADDRESS.fullmatch(name))
-    return tuple(device for device in found if device is not None)
+    addresses = [name for name in names if _ADDRESS.fullmatch(name)]
+    found = (_read_device(source, address) for address in addresses)
+    devices = tuple(device for device in found if device is not None)
+    if addresses and not devices and not _is_any_readable(source, addresses):
+        raise ProbeError("denied", f"what the devices in {BUS} are cannot be read")
+    return devices
+
+
+def _is_any_readable(source: Source, addresses: Sequence[str]) -> bool:
+    """Whether any device tells its class: a sandbox may list them and no more."""
+    return any(source.find_text(f"{BUS}/{address}/class") for address in addresses)
 
 
 def _read_device(source: Source, address: str) -> PciDevice | None:

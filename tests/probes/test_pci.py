@@ -95,3 +95,9 @@ def test_odd_trees(make_source: MakeSource) -> None:
 def test_numbers_are_digits_or_none(text: str) -> None:
     number = pci.parse_number(text)
     assert number is None or int(number, 16) >= 0
+
+
+def test_devices_that_hide_what_they_are_are_unknown(make_source: MakeSource) -> None:
+    source = make_source({f"{pci.BUS}/0000:01:00.0/uevent": "DRIVER=nvidia\n"})
+    with pytest.raises(ProbeError, match="cannot be read"):
+        PciProbe().start(source)()
