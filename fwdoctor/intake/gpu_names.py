@@ -92,7 +92,7 @@ _INTEL = re.compile(
 _APPLE = re.compile(
     r"\bapple (?:silicon|M[1-5])\b|(?<![A-Za-z0-9.])M[1-5](?: (?:pro|max|ultra))?"
     r"(?= (?:mac|chip|macbook|pro|max|ultra)|[^\w]{0,3}mac)"
-    r"|\bmac[a-z ]{0,12} \(?M[1-5]\b"
+    r"|(?<![A-Za-z])mac[a-z ]{0,12} \(?M[1-5](?![A-Za-z0-9])"
     r"|\bmps\b (?:device|backend)",
     re.IGNORECASE,
 )

@@ -226,6 +226,8 @@ def decide_foreign_library(told: Told, heard: Heard) -> Reading | None:
 def decide_build_of_companion(told: Told, heard: Heard) -> Reading | None:
     """A companion built for CUDA beside a framework that is not."""
     del told
+    if is_without_nvidia(heard.snapshot):
+        return Reading(NOT_OURS, _WHY_FOREIGN)
     if support("cpu-only-build", heard) is not Support.SHOWN:
         return None
     return Reading("cpu-only-build", "the companion is built for CUDA, PyTorch is not")
@@ -288,6 +290,7 @@ _DECIDERS: dict[str, Decider] = {
     "cuda-lib-cublas": decide_foreign_library,
     "tf-legacy-import-cudart": decide_foreign_library,
     "xformers-built-for": decide_build_of_companion,
+    "xformers-cannot-load": decide_build_of_companion,
     "pip-no-version-list": decide_pip_list,
     "pip-no-version-bare": decide_pip_list,
     "pip-no-matching": decide_pip_list,

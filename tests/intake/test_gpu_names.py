@@ -84,6 +84,7 @@ def test_memory_is_taken_from_the_field() -> None:
         ("Intel UHD Graphics 630", ("intel",)),
         ("M1 Mac", ("apple",)),
         ("Apple M2 Pro", ("apple",)),
+        ("\u5728Mac M1\u4e0a", ("apple",)),
         ("Intel Core i7-9700", ()),
         ("NVIDIA RTX A6000", ()),
     ],

@@ -557,6 +557,13 @@ CALM: dict[str, tuple[str, dict[str, Any]]] = {
         ),
         {},
     ),
+    "a companion for CUDA on a Mac": (
+        (
+            "WARNING[XFORMERS]: xFormers can't load C++/CUDA extensions. xFormers was"
+            " built for:\n    PyTorch 2.0.1 with CUDA 1106 (you have 2.0.1)"
+        ),
+        {"host": {"os": "macos", "machine": "arm64"}},
+    ),
     "told unused": ("My GPU is not detected", LINUX),
     "undecided": ("RuntimeError: No CUDA GPUs are available", {}),
     "nothing": ("It does not work, please help", {}),
