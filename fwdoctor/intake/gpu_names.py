@@ -81,7 +81,7 @@ _AMD = re.compile(
     r"|(?<![A-Za-z])RX ?(?:[4567]\d0|Vega|[5679][0-9]\d0)(?!\d)"
     r"|\binstinct\b|(?<![A-Za-z0-9])MI ?(?:25|50|60|100|210|250X?|300[XA]?|325X)(?!\d)"
     r"|\bgfx(?:8|9|10|11|12)\d{1,2}\b|\bvega ?(?:56|64|[678])\b"
-    r"|\bAMD\b[^.\n]{0,20}\bGPU",
+    r"|\bAMD\b[^.\n]{0,20}\bGPU|AMD ?\u663e\u5361",
     re.IGNORECASE,
 )
 _INTEL = re.compile(

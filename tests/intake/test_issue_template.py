@@ -73,3 +73,18 @@ def test_gpus() -> None:
     assert other.gpus is None
     assert other.vendors == ("amd",)
     assert said(parse("- GPU model and memory: 8 GPUs\n")) == {"gpu_count": "8"}
+
+
+def test_a_form_in_chinese() -> None:
+    facts = parse(
+        "- \u663e\u5361\u578b\u53f7: GeForce GTX 1650\n"
+        "- \u9a71\u52a8\u7248\u672c: 460.80\n"
+        "- CUDA\u7248\u672c: 11.2\n"
+        "- \u7cfb\u7edf: Ubuntu 20.04\n"
+    )
+    assert facts is not None
+    values = {name: fact.value for name, fact in facts.values.items()}
+    assert values["driver"] == "460.80"
+    assert values["cuda_name"] == "11.2"
+    assert values["distribution"] == "Ubuntu 20.04"
+    assert [gpu.name for gpu in facts.gpus or ()] == ["GeForce GTX 1650"]
