@@ -43,17 +43,19 @@ def install_command(
     requirements: Iterable[str],
     *,
     index_url: str | None = None,
+    channel: str = "conda-forge",
     force: bool = False,
     no_deps: bool = False,
 ) -> str:
     """One install command for Python packages, in the environment's own manager.
 
-    `requirements` are in pip's spelling; for conda they must be match specs already.
+    `requirements` are in pip's spelling; for conda they must be match specs already,
+    and `channel` says where they are from.
     """
     manager = manager_of(environment)
     specs = [shell_word(spec) for spec in requirements]
     if manager in CONDA_MANAGERS:
-        return " ".join([*_conda_lead(manager, environment), *specs])
+        return " ".join([*_conda_lead(manager, environment, channel), *specs])
     words = _pip_words(environment, "install")
     if force:
         words.append("--reinstall" if manager == "uv" else "--force-reinstall")
@@ -75,7 +77,8 @@ def uninstall_command(environment: Environment | None, names: Iterable[str]) -> 
     manager = manager_of(environment)
     names = [shell_word(name) for name in names]
     if manager in CONDA_MANAGERS:
-        return " ".join([manager, "remove", *names])
+        where = [] if manager == "pixi" else _conda_prefix(environment)
+        return " ".join([manager, "remove", *where, *names])
     words = _pip_words(environment, "uninstall")
     if manager != "uv":
         words.append("-y")
@@ -157,10 +160,10 @@ def driver_install(
     if family == "dnf":
         package = "nvidia-open" if is_open else "cuda-drivers"
         return (f"sudo dnf install {package}", "sudo reboot")
-    if family == "suse":
+    if family == "suse" and is_open:
         return ("sudo zypper install nvidia-open-driver-G06-signed", "sudo reboot")
-    if family == "arch":
-        return (f"sudo pacman -Syu nvidia{opened}", "sudo reboot")
+    if family == "arch" and is_open:  # older GPUs: a branch's package from the AUR
+        return ("sudo pacman -Syu nvidia-open", "sudo reboot")
     return ()
 
 
@@ -343,13 +346,25 @@ def _pip_words(environment: Environment | None, verb: str) -> list[str]:
     return ["pip", verb] if is_here else [shell_word(python or ""), "-m", "pip", verb]
 
 
-def _conda_lead(manager: str, environment: Environment | None) -> list[str]:
+def channel_options(channel: str) -> str:
+    """How conda is told of a channel; PyTorch's takes its libraries from NVIDIA's."""
+    return "-c pytorch -c nvidia" if channel == "pytorch" else f"-c {channel}"
+
+
+def _conda_lead(
+    manager: str, environment: Environment | None, channel: str
+) -> list[str]:
     if manager == "pixi":
         return ["pixi", "add"]
-    where = []
-    if environment is not None and not environment.is_active:
-        where = ["--prefix", shell_word(environment.prefix)]
-    return [manager, "install", *where, "-c", "conda-forge"]
+    where = _conda_prefix(environment)
+    return [manager, "install", *where, channel_options(channel)]
+
+
+def _conda_prefix(environment: Environment | None) -> list[str]:
+    """Which environment is meant, unless it is the active one."""
+    if environment is None or environment.is_active:
+        return []
+    return ["--prefix", shell_word(environment.prefix)]
 
 
 def shell_word(text: str) -> str:

@@ -61,9 +61,12 @@ def reinstall_torch(environment: Environment | None, torch: Framework) -> str:
     if _is_conda(environment) and torch.source in CONDA_SOURCES:
         if manager == "pixi":
             return "pixi reinstall pytorch"
-        command = fixes.install_command(environment, [f"pytorch={torch.version}"])
-        channel = command.replace("-c conda-forge", f"-c {torch.source}")
-        return f"{channel} --force-reinstall"
+        command = fixes.install_command(
+            environment,
+            [f"pytorch={torch.version}"],
+            channel=torch.source or "conda-forge",
+        )
+        return f"{command} --force-reinstall"
     place = environment
     if environment is not None and _is_conda(environment):
         place = replace(environment, manager="pip")

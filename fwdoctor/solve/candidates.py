@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from fwdoctor.versions import ComputeCapability, CudaVersion, DriverVersion
 
 
+# In this order: conda-forge, Anaconda's own, PyTorch's old one with its last builds.
+CHANNELS = ("conda-forge", "defaults", "pytorch")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
     """What a build has to fit; None means unknown and is not held against it."""
@@ -37,6 +41,7 @@ class Machine:
     python: str | None = None  # "3.12"
     glibc: str | None = None
     is_conda: bool = False
+    channel: str | None = None  # conda: only this one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,9 +112,15 @@ def find_builds(
 def find_build(
     framework: str, machine: Machine, matrices: Matrices
 ) -> Candidate | None:
-    """The best build, or None when no release has one for this machine."""
-    found = find_builds(framework, machine, matrices)
-    return found[0] if found else None
+    """The best build, or None when no release has one for this machine.
+
+    Of conda's, the newest of the first channel that has any.
+    """
+    for one in _by_channel(machine):
+        found = find_builds(framework, one, matrices)
+        if found:
+            return found[0]
+    return None
 
 
 def find_rebuild(
@@ -119,7 +130,17 @@ def find_rebuild(
     release = matrices.find_release(framework, version)
     if release is None:
         return None
-    return min(_fitting(release, machine, matrices), key=preference, default=None)
+    for one in _by_channel(machine):
+        found = min(_fitting(release, one, matrices), key=preference, default=None)
+        if found is not None:
+            return found
+    return None
+
+
+def _by_channel(machine: Machine) -> tuple[Machine, ...]:
+    if not machine.is_conda:
+        return (machine,)
+    return tuple(replace(machine, channel=channel) for channel in CHANNELS)
 
 
 def without_python(machine: Machine) -> Machine:
@@ -133,6 +154,8 @@ def _fitting(
     if any(o.kind in ("loader", "glibc") for o in release_obstacles(release, machine)):
         return
     for variant in release.conda if machine.is_conda else release.variants:
+        if machine.channel not in (None, variant.index):
+            continue
         candidate = fit(release, variant, machine, matrices)
         if candidate is not None:
             yield candidate

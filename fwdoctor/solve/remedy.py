@@ -61,7 +61,7 @@ def _from_conda(
     if found is None:
         return ()
     channel = found.variant.index
-    words = ["conda create", f"-n {framework}", f"-c {channel}"]
+    words = ["conda create", f"-n {framework}", fixes.channel_options(channel)]
     if machine.python:
         words.append(f'"python={machine.python}"')
     words.append(f'"{found.requirement}"')
@@ -119,6 +119,7 @@ def _fix_for(
         target,
         requirements,
         index_url=candidate.index_url,
+        channel=candidate.variant.index,
         force=_is_same_version(candidate, target, framework),
     )
     cuda = candidate.variant.cuda
