@@ -161,6 +161,47 @@ def test_references_to_the_nvidia_tables_resolve(
         assert {text.rstrip("af") for text in named} <= known
 
 
+@cache
+def targets() -> dict[str, tuple[set[str], set[str]]]:
+    """What each toolkit can compile for: machine code and PTX."""
+    data = json.loads((FOLDER / "cuda/toolkits.json").read_text("utf-8"))
+    return {
+        row["version"]: (set(row["sass"]), set(row["ptx"])) for row in data["records"]
+    }
+
+
+@paths
+def test_code_is_what_the_toolkit_can_compile_for(path: Path) -> None:
+    for row in [*rows(record(path)), *conda_rows(record(path))]:
+        if row.get("cuda"):
+            sass, ptx = targets()[row["cuda"]]
+            assert set(row.get("compute_capabilities", ())) <= sass
+            assert set(row.get("ptx", ())) <= ptx
+
+
+@paths
+def test_cuda_builds_for_windows_say_what_code_they_hold(path: Path) -> None:
+    for row in rows(record(path)):
+        if row.get("cuda") and row["platforms"] == ["windows-x86_64"]:
+            if (path.stem, row["variant"]) != ("1.2.0", "cu92"):  # no script of the day
+                assert row["compute_capabilities"], row["variant"]
+                assert "ptx" in row
+
+
+@paths
+def test_pytorchs_cpu_index_has_the_platforms_of_pypi(path: Path) -> None:
+    data = record(path)
+    if data["framework"] == "torch" and Version(data["version"]) >= Version("2.3"):
+        on_cpu_index = {
+            platform
+            for row in data["authored"]["variants"]
+            if row["index"].endswith("/cpu")
+            for platform in row["platforms"]
+        }
+        measured = {item for row in data["variants"] for item in row["platforms"]}
+        assert measured <= on_cpu_index
+
+
 @paths
 def test_dates_follow_the_release(path: Path) -> None:
     data = record(path)
@@ -208,6 +249,50 @@ def test_companions_grow_with_their_framework() -> None:
                 newest = Version(text)
                 owners.setdefault(text, data["version"])
         assert owners
+
+
+@pytest.mark.parametrize(
+    ("version", "torchvision"),
+    [("1.0.0", ["0.2.1"]), ("1.0.1", ["0.2.2"]), ("1.1.0", ["0.3.0"])],
+)
+def test_the_first_releases_have_a_torchvision(
+    matrices: Matrices, version: str, torchvision: list[str]
+) -> None:
+    release = matrices.find_release("torch", version)
+    assert release is not None
+    assert list(release.companions["torchvision"]) == torchvision
+
+
+# What torch.cuda.get_arch_list() printed there, in public reports.
+@pytest.mark.parametrize(
+    ("version", "variant", "platform", "machine_code", "ptx"),
+    [
+        ("2.7.1", "cu128", "linux-x86_64", "75 80 86 90 100 120", "120"),
+        ("2.7.1", "cu128", "windows-x86_64", "50 60 61 70 75 80 86 90 100 120", ""),
+        ("2.8.0", "cu126", "windows-x86_64", "61 70 75 80 86 90", ""),
+        ("2.8.0", "cu128", "windows-x86_64", "61 70 75 80 86 90 100 120", ""),
+        ("2.9.0", "cu130", "linux-aarch64", "80 90 100 110 120", "120"),
+        ("2.10.0", "cu128", "windows-x86_64", "70 75 80 86 90 100 120", ""),
+        ("2.10.0", "cu129", "linux-x86_64", "70 75 80 86 90 100 120", "120"),
+        ("2.11.0", "cu126", "linux-x86_64", "50 60 70 75 80 86 90", ""),
+        ("2.11.0", "cu128", "linux-x86_64", "75 80 86 90 100 120", ""),
+        ("2.13.0", "cu130", "linux-aarch64", "80 90 100 110 120", ""),
+    ],
+)
+def test_code_of_builds_outside_pypi_is_what_users_saw(
+    version: str, variant: str, platform: str, machine_code: str, ptx: str
+) -> None:
+    (row,) = [
+        item
+        for item in record(FOLDER / "torch" / f"{version}.json")["authored"]["variants"]
+        if item["variant"] == variant and platform in item["platforms"]
+    ]
+    assert row["compute_capabilities"] == dotted(machine_code)
+    assert row["ptx"] == dotted(ptx)
+
+
+def dotted(text: str) -> list[str]:
+    return [f"{item[:-1]}.{item[-1]}" for item in text.split()]
 
 
 def test_gpu_wheels_of_tensorflow_by_platform() -> None:
