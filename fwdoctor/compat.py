@@ -224,7 +224,7 @@ def _ptx_verdict(
 ) -> Verdict:
     usable = [target for target in ptx if _ptx_runs(target, cc)]
     if not usable:
-        listed = ", ".join(str(target) for target in (*sass, *ptx))
+        listed = ", ".join(dict.fromkeys(str(target) for target in (*sass, *ptx)))
         return Verdict(
             ok=False, reason=f"the build has code for {listed}, none of it for {cc}"
         )

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from fwdoctor import compat
 from fwdoctor.matrices.load import Matrices
 from fwdoctor.model.matrix import Release
+from fwdoctor.model.snapshot import Framework
 from fwdoctor.versions import ComputeCapability, CudaVersion, DriverVersion
 
 MATRICES = Matrices()
@@ -229,3 +230,15 @@ def test_python_and_glibc() -> None:
     assert compat.glibc_runs(release, "2.17").ok is False
     assert compat.glibc_runs(release, "2.39").ok is True
     assert compat.glibc_runs(Release(framework="t", version="1"), "2.17").ok is None
+
+
+def test_a_target_is_listed_once() -> None:
+    build = Framework(
+        version="9.9",
+        kind="cuda",
+        cuda=CudaVersion(12, 9),
+        compute_capabilities=(ComputeCapability(12, 0),),
+        ptx=(ComputeCapability(12, 0),),
+    )
+    verdict = compat.build_runs("torch", build, ComputeCapability(6, 1), MATRICES)
+    assert verdict.reason == "the build has code for 12.0, none of it for 6.1"

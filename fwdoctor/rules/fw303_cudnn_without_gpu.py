@@ -118,6 +118,8 @@ def _older_cudnn(
     if not lines:
         return ()
     pin = f"nvidia-cudnn-cu{cuda.major}=={lines[-1]}.*"
+    if fixes.manager_of(snapshot.target) in fixes.CONDA_MANAGERS:
+        pin = f"cudnn={lines[-1]}.*"
     return (
         Fix(
             effort="environment",
