@@ -235,3 +235,14 @@ def test_a_container_for_computing_alone_has_no_nvml(
     _, report = _check(fake_gpu, "rtx4090-550", empty, changes)
     assert report["verdict"] == "healthy"
     assert report["snapshot"]["gpus"][0]["compute_capability"] == "8.9"
+
+
+@pytest.mark.parametrize(
+    ("scenario", "code"),
+    [("healthy-h100", 0), ("visible-devices-empty", 1), ("cuinit-999", 1)],
+)
+def test_a_required_gpu_is_one_that_can_be_used(
+    fake_gpu: FakeGpuFactory, empty: Path, scenario: str, code: int
+) -> None:
+    words = ["check", "--prefix", str(empty), "--require", "gpu", "--fail-on", "never"]
+    assert fake_gpu(scenario).run([str(COMMAND), *words]).returncode == code

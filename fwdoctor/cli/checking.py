@@ -188,7 +188,7 @@ def _counts(finding: Finding, worst: int) -> bool:
 def _state_of(required: str, report: Report) -> bool | None:
     if required == "gpu":
         if report.snapshot.gpus:
-            return True
+            return not any(map(_keeps_all_out, report.findings))
         return (
             presence.has_nvidia_gpu(report.snapshot) if _is_unknown(report) else False
         )
@@ -198,6 +198,11 @@ def _state_of(required: str, report: Report) -> bool | None:
     target = report.snapshot.target
     is_read = target is None or target.packages is not None
     return False if is_read else None
+
+
+def _keeps_all_out(finding: Finding) -> bool:
+    """Whether it keeps every framework from the GPU: a listed GPU is then of no use."""
+    return finding.severity == "error" and len(finding.blocks) > 1
 
 
 def _is_unknown(report: Report) -> bool:
