@@ -23,6 +23,7 @@ _WINDOWS = re.compile(
     r"[A-Za-z]:\\[^\n:*?\"<>|]{0,200}\\(?:lib|Lib|site-packages|Scripts|torch)\\",
     re.ASCII,
 )
+_MACOS = re.compile(r"(?<![\w:.\\/-])/Users/[\w.-]{1,40}/|\bMacBook-(?:Air|Pro)\b")
 _WINDOWS_PYTHON = re.compile(r"\\Python([23])(\d{1,2})(?:-32)?\\", re.IGNORECASE)
 _EXTENSION = re.compile(r"\.cpython-(\d)(\d{1,2})-(x86_64|aarch64)-linux-gnu")
 _CONDA = re.compile(
@@ -53,6 +54,9 @@ def parse(text: str) -> Facts | None:
             found.add("os", "linux", extension.start())
     if ":\\" in text:
         _read_windows(found, text)
+    macos = _MACOS.search(text)
+    if macos:
+        found.add("os", "macos", macos.start())
     return found.facts()
 
 

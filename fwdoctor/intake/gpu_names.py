@@ -56,7 +56,7 @@ _NVIDIA = re.compile(
     + _SUFFIX
     # named by its maker only: NVIDIA T600, NVIDIA A2, NVIDIA 940MX, NVIDIA 1080Ti …
     + r"|nvidia[ -](?:\d{3}mx?|(?:[2-5]0[5-9]0|1[06][3-8]0)(?: ?ti)?|t\d{3,4}e?|a2|thor"
-    r"|(?:agx )?(?:orin|xavier)(?: n(?:x|ano))?"
+    r"|pg\d{3}-\d{3}|(?:agx )?(?:orin|xavier)(?: n(?:x|ano))?"
     r"|a[1-5]\d00|rtx[ -]\d{3})(?![0-9A-Za-z])" + _SUFFIX + r")(?![A-Za-z0-9_])",
     re.IGNORECASE,
 )

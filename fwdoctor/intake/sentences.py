@@ -72,7 +72,11 @@ _PATTERNS: tuple[tuple[FactName, tuple[str, ...], re.Pattern[str]], ...] = (
         ("torch.version",),
         _pattern(rf"torch\.version\.cuda{_IS}(?P<value>\d{{1,2}}\.\d{{1,2}})"),
     ),
-    ("torch", ("torch",), _pattern(rf"(?:py)?torch(?:\.__version__)?{_IS}{_RELEASE}")),
+    (
+        "torch",
+        ("torch",),
+        _pattern(rf"(?:py)?torch(?:\.__version__)?(?:{_IS}| ?\(){_RELEASE}"),
+    ),
     (
         "tensorflow",
         ("tensorflow", "tf"),

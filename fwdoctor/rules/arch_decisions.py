@@ -13,6 +13,7 @@ from fwdoctor import compat, presence
 from fwdoctor.rules.circumstances import Support, support
 from fwdoctor.rules.report_facts import (
     Reading,
+    built_cudas,
     cuda_versions,
     ever_lacking,
     is_compiled,
@@ -128,11 +129,24 @@ def _by_own_compiler(heard: Heard) -> Reading | None:
 
 def decide_gemm(told: Told, heard: Heard) -> Reading | None:
     """A CUDA library cannot start: no memory left, or no code for the GPU."""
-    del told
     if support("gpu-memory", heard) is Support.SHOWN:
         return Reading("gpu-memory", "almost no memory of the GPU was free")
     found = _by_build(heard)
-    return found if found and found.cause == "gpu-arch-too-new" else None
+    if found and found.cause == "gpu-arch-too-new":
+        return found
+    return decide_blas(told, heard)
+
+
+def decide_blas(told: Told, heard: Heard) -> Reading | None:
+    """A build's own code cannot stand in for the kernels that cuBLAS brings."""
+    del told
+    versions = built_cudas(heard.snapshot)
+    for cc in presence.capabilities(heard.snapshot) if versions else ():
+        device = heard.matrices.find_architecture(cc)
+        if device and device.first_cuda and max(versions) < device.first_cuda:
+            why = f"compute capability {cc} needs CUDA {device.first_cuda} or newer"
+            return Reading("gpu-arch-too-new", f"{why}; this is CUDA {max(versions)}")
+    return None
 
 
 def decide_jit(told: Told, heard: Heard) -> Reading | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from fwdoctor.rules.arch_decisions import (
+    decide_blas,
     decide_capability,
     decide_gemm,
     decide_jit,
@@ -274,6 +275,8 @@ _DECIDERS: dict[str, Decider] = {
     "torch-device-kernel-image-invalid-init": decide_no_kernel,
     "tf-implicit-init": decide_no_kernel,
     "tf-blas-gemm": decide_gemm,
+    "torch-blas-did-not-run": decide_blas,
+    "torch-invalid-argument-11": decide_blas,
     "tf-gemv-launch": decide_gemm,
     "tf-cublas-handle": decide_gemm,
     "cublas-not-initialized": decide_gemm,

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from fwdoctor import compat, presence
 from fwdoctor.fixes import CONDA_MANAGERS
+from fwdoctor.model.snapshot import Framework
 from fwdoctor.versions import CudaVersion
 
 if TYPE_CHECKING:
     from fwdoctor.matrices.load import Matrices
     from fwdoctor.model.matrix import Release
-    from fwdoctor.model.snapshot import Command, Framework, Snapshot
+    from fwdoctor.model.snapshot import Command, Snapshot
     from fwdoctor.rules.heard import Heard
     from fwdoctor.versions import ComputeCapability
 
@@ -180,12 +181,13 @@ def unserved(snapshot: Snapshot, matrices: Matrices) -> set[bool] | None:
     every GPU is served. Where the build is not known, all builds that were published
     of the release have to agree.
     """
-    answers = [
-        _unserved_by(name, framework, cc, matrices)
-        for name, framework in presence.frameworks(snapshot.target).items()
-        for cc in presence.capabilities(snapshot)
-    ]
-    known = [answer for answer in answers if answer is not None]
+    capabilities = presence.capabilities(snapshot)
+    known: list[set[bool]] = []
+    for name, framework in presence.frameworks(snapshot.target).items():
+        answers = [_unserved_by(name, framework, cc, matrices) for cc in capabilities]
+        lacks = set().union(*(answer for answer in answers if answer is not None))
+        if lacks or (answers and None not in answers):
+            known.append(lacks)
     return set().union(*known) if known else None
 
 
@@ -223,9 +225,11 @@ def ever_lacking(snapshot: Snapshot, matrices: Matrices) -> set[bool]:
     """How published builds of the frameworks lack the GPUs; too old is True.
 
     Of the named release, else of all releases: for a build that the report leaves open.
+    Without a framework PyTorch's history stands for that of any program.
     """
     lacks: set[bool] = set()
-    for name, framework in presence.frameworks(snapshot.target).items():
+    named_ones = presence.frameworks(snapshot.target) or {"torch": Framework()}
+    for name, framework in named_ones.items():
         named = matrices.find_release(name, framework.version or "")
         for release in [named] if named else matrices.releases(name):
             for build in _builds_of(framework, release):

@@ -41,3 +41,19 @@ def test_paths(text: str, expected: dict[str, str]) -> None:
 
 def test_other_paths_say_nothing() -> None:
     assert parse("cat /etc/os-release") is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["/Users/me/torch/install/bin/luajit: error", "me-MacBook-Air:work me$ python"],
+)
+def test_a_home_of_macos(text: str) -> None:
+    assert said(parse(text))["os"] == "macos"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["C:/Users/me/torch", "/mnt/c/Users/me/torch", "https://x.org/Users/me/"],
+)
+def test_homes_of_other_systems(text: str) -> None:
+    assert said(parse(text)).get("os") != "macos"

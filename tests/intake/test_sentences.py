@@ -42,6 +42,7 @@ def said(facts: Facts | None) -> dict[str, str]:
             {"tensorflow": "2.4.1"},
         ),
         ("It is in my Mac laptop.", {"os": "macos", "distribution": "Mac laptop"}),
+        ("The latest stable version of PyTorch (1.3.1) fails", {"torch": "1.3.1"}),
         ("version python:3.12.0", {"python": "3.12.0"}),
         ("On macOS.", {"os": "macos", "distribution": "macOS"}),
         ("torch.cuda.is_available() returns False", {"torch_gpu": "false"}),

@@ -512,6 +512,42 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
         LINUX,
         "duplicate-or-shadowed-install",
     ),
+    # cuBLAS brings its own kernels
+    "cuBLAS older than the GPU": (
+        (
+            "RuntimeError: cublas runtime error : the GPU program failed to execute at"
+            " /pytorch/aten/src/THC/THCBlas.cu:450"
+        ),
+        {
+            **LINUX,
+            "gpus": _gpu("GeForce RTX 2080 Ti", "7.5"),
+            "environments": _env(torch=_torch("1.1.0", "9.0", ["3.5", "6.0", "7.0"])),
+        },
+        "gpu-arch-too-new",
+    ),
+    "one of two GPUs is served, the other may be": (
+        NO_KERNEL,
+        {
+            **LINUX,
+            "gpus": [*_gpu("Tesla K80", "3.7"), *_gpu("Tesla K40c", "3.5")],
+            "environments": _env(torch={"version": "1.3.1", "kind": "unknown"}),
+        },
+        "gpu-arch-too-old",
+    ),
+    "no kernel, an old GPU and no framework": (
+        NO_KERNEL,
+        {**LINUX, "gpus": _gpu("Tesla K40m", "3.5")},
+        "gpu-arch-too-old",
+    ),
+    "a symbol that a CUDA library lacks": (
+        (
+            "ImportError: /opt/env/lib/python3.10/site-packages/torch/lib/libtorch_cpu"
+            ".so: undefined symbol: cuptiActivityEnableDriverApi, version"
+            " libcupti.so.12"
+        ),
+        LINUX,
+        "cuda-lib-conflict",
+    ),
 }
 
 
@@ -563,6 +599,10 @@ CALM: dict[str, tuple[str, dict[str, Any]]] = {
             " built for:\n    PyTorch 2.0.1 with CUDA 1106 (you have 2.0.1)"
         ),
         {"host": {"os": "macos", "machine": "arm64"}},
+    ),
+    "cuBLAS new enough": (
+        "cublas runtime error : the GPU program failed to execute",
+        {**LINUX, "environments": _env(torch=TORCH_CU128)},
     ),
     "told unused": ("My GPU is not detected", LINUX),
     "undecided": ("RuntimeError: No CUDA GPUs are available", {}),
