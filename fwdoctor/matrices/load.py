@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,7 +17,7 @@ from fwdoctor.matrices import typed
 from fwdoctor.matrices.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from fwdoctor.model.matrix import (
         Architecture,
@@ -174,15 +175,19 @@ class Matrices:
         return self._table("nvidia/gpus.json", typed.read_gpu)
 
     def find_gpu(self, name: str) -> GpuModel | None:
-        """The GPU with this name or alias; case and vendor words do not matter."""
+        """The GPU with this name or alias; case and vendor words do not matter.
+
+        A slice of a GPU ("A100-SXM4-40GB MIG 1g.5gb", "GRID A100-10C") is its GPU.
+        """
         if "gpu-names" not in self._tables:
             self._tables["gpu-names"] = {
                 _plain_gpu_name(known): gpu
                 for gpu in self.gpus()
                 for known in (*gpu.aliases, gpu.name)
             }
-        found: GpuModel | None = self._tables["gpu-names"].get(_plain_gpu_name(name))
-        return found
+        known: dict[str, GpuModel] = self._tables["gpu-names"]
+        plain = (_plain_gpu_name(text) for text in _gpu_names(name))
+        return next((known[text] for text in plain if text in known), None)
 
     def find_gpu_by_device_id(self, device_id: str) -> GpuModel | None:
         """The GPU with this PCI device id (four hex digits)."""
@@ -202,6 +207,28 @@ class Matrices:
         """The meaning of an NVML, CUDA or Xid code."""
         codes = self._table("nvidia/codes.json", typed.read_code)
         return next((c for c in codes if (c.family, c.code) == (family, code)), None)
+
+
+_MIG = re.compile(r"\s+MIG\s+\d+[cg]\..*$", re.IGNORECASE)
+_VGPU = re.compile(  # "GRID A100D-1-10C", "NVIDIA L40S-48Q"
+    r"(?:(?:GRID|NVIDIA)\s+)?(?P<board>\S+?)(?:-\d)?-\d{1,3}[ABCQ](?:ME)?",
+    re.IGNORECASE,
+)
+_BOARD_FORM = re.compile(r"(?<=\d)(?:D|P|S|X[LMS]?|L)$", re.IGNORECASE)  # A100D, H100XM
+_EXTENT = re.compile(r"\s+(?:\d{1,3} ?GB|lite hash rate)$", re.IGNORECASE)
+
+
+def _gpu_names(name: str) -> Iterator[str]:
+    """The name as given, then what it is a part or a version of."""
+    yield name
+    name = _MIG.sub("", name.strip())
+    yield name
+    vgpu = _VGPU.fullmatch(name)
+    if vgpu:
+        yield vgpu["board"]
+        yield _BOARD_FORM.sub("", vgpu["board"])
+    elif _EXTENT.search(name):
+        yield _EXTENT.sub("", name)
 
 
 _VENDOR_WORDS = ("nvidia", "geforce", "graphics", "gpu", "tesla", "quadro")

@@ -385,7 +385,48 @@ def test_gpus_that_are_easily_confused(name: str, capability: str) -> None:
     assert str(gpu.compute_capability) == capability
 
 
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("NVIDIA A100-SXM4-40GB MIG 1g.5gb", "NVIDIA A100-SXM4-40GB"),
+        ("NVIDIA H100 80GB HBM3 MIG 1g.10gb+me", "NVIDIA H100 80GB HBM3"),
+        ("GRID T4-16Q", "Tesla T4"),
+        ("GRID A100D-1-10C", "NVIDIA A100-SXM4-40GB"),
+        ("GRID V100D-16Q", "Tesla V100-SXM2-16GB"),
+        ("NVIDIA H100XM-80C", "NVIDIA H100"),
+        ("NVIDIA L40S-48Q", "NVIDIA L40S"),
+        ("NVIDIA RTX6000-Ada-48Q", "NVIDIA RTX 6000 Ada Generation"),
+        ("NVIDIA GeForce RTX 4060 Ti 16GB", "NVIDIA GeForce RTX 4060 Ti"),
+        ("GeForce RTX 3060 Lite Hash Rate", "NVIDIA GeForce RTX 3060"),
+    ],
+)
+def test_a_part_of_a_gpu_is_that_gpu(name: str, known: str) -> None:
+    found = matrices().find_gpu(name)
+    assert found is not None
+    assert found.name == known
+
+
+@pytest.mark.parametrize("name", ["GRID Z9-4Q", "MIG 1g.5gb", "16GB", ""])
+def test_a_part_of_nothing_known_is_unknown(name: str) -> None:
+    assert matrices().find_gpu(name) is None
+
+
 # Codes and forward compatibility
+
+# CUresult in cuda.h of CUDA 13.5
+CUDA_DRIVER_CODES = (
+    "0-8 34 36 46-47 100-102 200-202 205-227 300-304 400-402 500 600 700-705 708-721 "
+    "800-812 900-919 999"
+)
+# cudaError in driver_types.h of CUDA 13.5
+CUDA_RUNTIME_CODES = (
+    "0-10 12-13 16-28 31-32 34-37 43-46 49 52-53 65-69 98 100-103 127 200-201 205-227 "
+    "300-304 400-402 500 600 700-705 708-721 800-812 900-915 917-919 999"
+)
+# nverror.h of the open kernel modules 595.45.04, reserved numbers left out
+XID_CODES = (
+    "13-14 16 19-23 27-29 31-36 39-45 47-48 58-65 68-90 92-105 108 110 119-151 154-176"
+)
 
 
 def test_codes_are_sorted_and_unique() -> None:
@@ -400,31 +441,9 @@ def test_codes_are_sorted_and_unique() -> None:
     ("family", "wanted"),
     [
         ("nvml", "0-30 999"),
-        # CUresult in cuda.h of CUDA 13.5
-        (
-            "cuda-driver",
-            (
-                "0-8 34 36 46-47 100-102 200-202 205-227 300-304 400-402 500 600 700-705 "
-                "708-721 800-812 900-919 999"
-            ),
-        ),
-        # cudaError in driver_types.h of CUDA 13.5
-        (
-            "cuda-runtime",
-            (
-                "0-10 12-13 16-28 31-32 34-37 43-46 49 52-53 65-69 98 100-103 127 200-201 "
-                "205-227 300-304 400-402 500 600 700-705 708-721 800-812 900-915 917-919 "
-                "999"
-            ),
-        ),
-        # nverror.h of the open kernel modules 595.45.04, reserved numbers left out
-        (
-            "xid",
-            (
-                "13-14 16 19-23 27-29 31-36 39-45 47-48 58-65 68-90 92-105 108 110 119-151 "
-                "154-176"
-            ),
-        ),
+        ("cuda-driver", CUDA_DRIVER_CODES),
+        ("cuda-runtime", CUDA_RUNTIME_CODES),
+        ("xid", XID_CODES),
         ("nvidia-smi", "9 12 14-15 255"),
     ],
 )
