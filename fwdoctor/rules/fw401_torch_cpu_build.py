@@ -35,7 +35,7 @@ from fwdoctor.model.finding import Evidence, Problem
 from fwdoctor.rules.fw701_container_without_gpu_runtime import is_left_without
 from fwdoctor.rules.registry import rule
 from fwdoctor.rules.report_facts import is_without_nvidia
-from fwdoctor.solve.remedy import working_builds
+from fwdoctor.solve.remedy import is_without_build, working_builds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,16 +68,20 @@ def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
     product = presence.product_name("torch", torch)
     gpu = next((gpu.name for gpu in snapshot.gpus or () if gpu.name), "an NVIDIA GPU")
     beside = f"{asked} was asked for" if asked else f"this machine has {gpu}"
+    found = working_builds(snapshot, matrices, "torch")
+    is_hopeless = is_without_build(snapshot, found)
+    origin = _origin(torch.source, torch.build_string or torch.local_label)
     yield Problem(
         subject=product,
         message=f"{product} was built without CUDA, and {beside}",
-        detail=_origin(torch.source, torch.build_string or torch.local_label),
+        detail="no CUDA build in our data fits this machine" if is_hopeless else origin,
+        severity="info" if is_hopeless else None,
         evidence=(
             Evidence(fact="torch.kind", value="cpu", source=torch.path or "torch"),
         ),
-        fix=working_builds(snapshot, matrices, "torch"),
+        fix=found,
         certainty="likely" if asked else "proven",
-        blocks=("torch",),
+        blocks=() if is_hopeless else ("torch",),
     )
 
 

@@ -30,7 +30,11 @@ from fwdoctor import fixes, presence
 from fwdoctor.model.finding import Evidence, Fix, Problem
 from fwdoctor.rules.fw701_container_without_gpu_runtime import is_left_without
 from fwdoctor.rules.registry import rule
-from fwdoctor.solve.remedy import working_builds
+from fwdoctor.solve.remedy import (
+    is_without_build,
+    makes_environment,
+    working_builds,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,14 +62,18 @@ def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
         return
     product = presence.product_name("tensorflow", tensorflow)
     gpu = next((gpu.name for gpu in snapshot.gpus or () if gpu.name), "an NVIDIA GPU")
+    found = _fixes(tensorflow, snapshot, matrices)
+    is_hopeless = is_without_build(snapshot, found)
     yield Problem(
         subject=product,
         message=f"{product} was built without CUDA, and this machine has {gpu}",
+        detail="no CUDA build in our data fits this machine" if is_hopeless else "",
+        severity="info" if is_hopeless else None,
         evidence=(
             Evidence(fact="is_cuda_build", value="False", source=tensorflow.path or ""),
         ),
-        fix=_fixes(tensorflow, snapshot, matrices),
-        blocks=("tensorflow",),
+        fix=found,
+        blocks=() if is_hopeless else ("tensorflow",),
     )
 
 
@@ -79,7 +87,9 @@ def _fixes(
         return found
     remove = fixes.uninstall_command(snapshot.target, [package])
     return tuple(
-        Fix(
+        fix
+        if makes_environment(fix)
+        else Fix(
             effort=fix.effort,
             commands=(remove, *fix.commands),
             why=fix.why,

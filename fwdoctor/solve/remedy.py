@@ -53,6 +53,18 @@ def working_builds(
     return tuple(_fix_for(c, snapshot, machine, matrices) for c in offered)
 
 
+def is_without_build(snapshot: Snapshot, found: tuple[Fix, ...]) -> bool:
+    """Whether a CPU build is the right one: known GPUs, and no CUDA build for them."""
+    is_seen = snapshot.origin != "pasted" and bool(presence.capabilities(snapshot))
+    return is_seen and not found
+
+
+def makes_environment(fix: Fix) -> bool:
+    """Whether the fix leaves this environment alone and makes another."""
+    first = fix.commands[0] if fix.commands else ""
+    return first.startswith(("conda create ", "uv venv ")) or " -m venv " in first
+
+
 def _from_conda(
     framework: str, machine: Machine, matrices: Matrices
 ) -> tuple[Fix, ...]:
