@@ -38,6 +38,11 @@ _ROW = re.compile(
     r"(?:[ \t]{1,60}[\w./:-]{1,60})?[ \t]*$",
     re.MULTILINE,
 )
+# What conda is about to install: pytorch  pytorch/linux-64::pytorch-1.10.0-py3.8_cpu_0
+_PLANNED = re.compile(
+    r"(?P<channel>[\w.-]{2,40})/(?:noarch|linux|win|osx)[\w-]{0,12}::"
+    r"(?P<name>[a-z0-9_][\w.-]{0,60}?)-(?P<version>\d[\w.!+]{0,40})-(?P<build>[\w.]{1,60})"
+)
 
 
 def parse(text: str) -> Facts | None:
@@ -53,6 +58,8 @@ def parse(text: str) -> Facts | None:
     if export:
         found.add("manager", "conda", export.start())
         found.add_packages(_exported(text, export.end()))
+    if "::" in text:
+        found.add_packages(_planned(text))
     if not found.packages:
         _read_loose_rows(found, text)
     for package in found.packages:
@@ -75,6 +82,15 @@ def _exported(text: str, start: int) -> Iterator[Package]:
         item = parse_freeze_line(match["text"])
         if item is None and "=" in match["text"]:
             item = parse_conda_line(match["text"])
+        if item is not None:
+            yield item
+
+
+def _planned(text: str) -> Iterator[Package]:
+    """The packages of «The following NEW packages will be INSTALLED»."""
+    for match in list(_PLANNED.finditer(text))[:MOST_LINES]:
+        row = f"{match['name']} {match['version']} {match['build']} {match['channel']}"
+        item = parse_conda_line(row)
         if item is not None:
             yield item
 

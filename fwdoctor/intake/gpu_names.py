@@ -240,6 +240,7 @@ _DECORATION = re.compile(
 )
 
 
+_FAMILIES = ("RTX", "GTX", "GT")
 _SHORT_SUPER = re.compile(r"(?:[GR]TX[ -]?)?\d{4}s", re.IGNORECASE)
 
 
@@ -250,11 +251,11 @@ def _shorter_names(name: str) -> Iterator[str]:
     if plain and plain != name:
         yield plain
     words = plain.split()
-    if words and words[0].lower() == "nvidia" and plain[7:8].isdigit():
-        words = words[1:]
     yield from (" ".join(words[:kept]) for kept in range(len(words) - 1, 1, -1))
+    while len(words) > 1 and words[0].lower() in ("nvidia", "geforce"):
+        words = words[1:]
     if words and words[0][:1].isdigit():
-        yield from (f"{family} {' '.join(words)}" for family in ("RTX", "GTX"))
+        yield from (f"{family} {' '.join(words)}" for family in _FAMILIES)
     if words and _SHORT_SUPER.fullmatch(words[-1]):
         yield f"{plain[:-1]} SUPER"
         yield plain[:-1]

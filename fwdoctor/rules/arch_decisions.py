@@ -165,3 +165,18 @@ def decide_ptxas(told: Told, heard: Heard) -> Reading | None:
     return Reading(
         "compiler-toolchain", "the ptxas beside Triton is older than the GPU"
     )
+
+
+def decide_minimum(told: Told, heard: Heard) -> Reading | None:
+    """A least capability was named: is the GPU of the report below it?"""
+    least = _parse_capability(
+        told.message.captures.get("tensorflow.minimum_capability", "")
+    )
+    below = [
+        cc
+        for cc in presence.capabilities(heard.snapshot)
+        if least is not None and (cc.major, cc.minor) < (least.major, least.minor)
+    ]
+    if not below:
+        return None
+    return Reading("gpu-arch-too-old", f"{below[0]} is below the {least} asked for")

@@ -15,6 +15,7 @@ from fwdoctor.rules.arch_decisions import (
     decide_capability,
     decide_gemm,
     decide_jit,
+    decide_minimum,
     decide_no_kernel,
     decide_ptxas,
 )
@@ -246,6 +247,14 @@ def decide_stub(told: Told, heard: Heard) -> Reading | None:
     return Reading("container-no-gpu", why)
 
 
+def decide_count(told: Told, heard: Heard) -> Reading | None:
+    """Under WSL counting the GPUs fails with «out of memory», whatever is free."""
+    is_memory = told.message.captures.get("error.code") == "2"
+    if not is_memory or not heard.snapshot.host.is_wsl:
+        return None
+    return Reading("wsl-specific", "CUDA cannot start under this WSL")
+
+
 def decide_gpu_unused(told: Told, heard: Heard) -> Reading | None:
     """«It can't use the GPU», of a build that cannot use any."""
     del told
@@ -275,6 +284,8 @@ _DECIDERS: dict[str, Decider] = {
     "torch-device-kernel-image-invalid-init": decide_no_kernel,
     "tf-implicit-init": decide_no_kernel,
     "tf-blas-gemm": decide_gemm,
+    "tf-told-minimum-capability": decide_minimum,
+    "torch-unexpected-device-count-error": decide_count,
     "torch-blas-did-not-run": decide_blas,
     "torch-invalid-argument-11": decide_blas,
     "tf-gemv-launch": decide_gemm,

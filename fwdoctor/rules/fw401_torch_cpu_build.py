@@ -31,6 +31,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fwdoctor import presence
+from fwdoctor.fixes import CONDA_MANAGERS
 from fwdoctor.model.finding import Evidence, Problem
 from fwdoctor.rules.fw701_container_without_gpu_runtime import is_left_without
 from fwdoctor.rules.registry import rule
@@ -93,6 +94,9 @@ def _cuda_package(snapshot: Snapshot) -> str | None:
     if is_without_nvidia(snapshot):
         return None
     listed = {p.name for p in target.packages or () if p.installer == "conda"}
+    for command in snapshot.commands:
+        if command.tool in CONDA_MANAGERS:
+            listed |= {text.partition("=")[0] for text in command.requirements}
     return next((name for name in _CUDA_PACKAGES if name in listed), None)
 
 

@@ -72,3 +72,14 @@ def test_a_row_may_name_the_features_of_a_build() -> None:
         assert facts is not None
         assert facts.packages[0].build_string == "py3.7_cpu_0"
         assert facts.packages[0].channel == "pytorch"
+
+
+def test_what_conda_is_about_to_install() -> None:
+    facts = parse(
+        "The following NEW packages will be INSTALLED:\n\n"
+        "  cpuonly     pytorch/noarch::cpuonly-2.0-0\n"
+        "  pytorch     pytorch/linux-64::pytorch-1.10.0-py3.8_cpu_0\n"
+    )
+    assert facts is not None
+    builds = {p.name: (p.version, p.build_string, p.channel) for p in facts.packages}
+    assert builds["pytorch"] == ("1.10.0", "py3.8_cpu_0", "pytorch")

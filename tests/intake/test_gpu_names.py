@@ -42,6 +42,7 @@ GIBIBYTE = 1024**3
         ("RTX 3090s", "8.6"),
         ("NVidia 940MX", "5.0"),
         ("NVIDIA 1080Ti", "6.1"),
+        ("GeForce 780M", "3.0"),
     ],
 )
 def test_a_field_names_one_gpu(text: str, capability: str) -> None:

@@ -548,6 +548,20 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
         LINUX,
         "cuda-lib-conflict",
     ),
+    "a least capability that this GPU has not": (
+        "No CUDA device found with minimum required compute capability 3.5",
+        {**LINUX, "gpus": _gpu("GeForce GTX 780M", "3.0")},
+        "gpu-arch-too-old",
+    ),
+    "counting under WSL": (
+        (
+            "Unexpected error from cudaGetDeviceCount(). Did you run some cuda"
+            " functions before calling NumCudaDevices() that might have already set an"
+            " error? Error 2: out of memory"
+        ),
+        {"host": {"os": "linux", "is_wsl": True}},
+        "wsl-specific",
+    ),
 }
 
 
@@ -603,6 +617,10 @@ CALM: dict[str, tuple[str, dict[str, Any]]] = {
     "cuBLAS new enough": (
         "cublas runtime error : the GPU program failed to execute",
         {**LINUX, "environments": _env(torch=TORCH_CU128)},
+    ),
+    "a least capability that this GPU has": (
+        "requires a minimum compute capability of 6.0",
+        {**LINUX, "gpus": _gpu("Tesla T4", "7.5")},
     ),
     "told unused": ("My GPU is not detected", LINUX),
     "undecided": ("RuntimeError: No CUDA GPUs are available", {}),
