@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from fwdoctor.presence import FRAMEWORK_NAMES
 from fwdoctor.solve.fit import release_obstacles, variant_obstacles
+from fwdoctor.solve.gpu_extra import AND_CUDA, listed_libraries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +33,9 @@ class Asked:
     sources: tuple[str, ...] = ()  # as written
     python: str | None = None
     is_conda: bool = False
+    extras: str = ""
+    odd: str | None = None  # why our data cannot hold it: nightly, another vendor's
+    is_elsewhere: bool = False  # no build for NVIDIA's GPUs, or no PyTorch at all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +53,13 @@ class Era:
 
 def era_of(asked: Asked, machine: Machine, matrices: Matrices) -> Era:
     """What our data know of this wish."""
+    if asked.odd is not None:
+        return Era(
+            framework=asked.framework,
+            when=asked.odd,
+            against=(asked.odd,) if asked.is_elsewhere else (),
+            doubts=() if asked.is_elsewhere else (asked.odd,),
+        )
     every = list(_builds(asked, matrices, machine.platform))
     if not every:
         return _unknown(asked, machine, matrices)
@@ -56,7 +67,7 @@ def era_of(asked: Asked, machine: Machine, matrices: Matrices) -> Era:
     when = _span(asked, every)
     if not wished:
         reason = f"no release {asked.spec} {_what(asked)} is in our data"
-        return Era(framework=asked.framework, when=when, against=(reason,))
+        return _not_known(asked, when, reason)
     here = replace(machine, is_conda=asked.is_conda)
     release, variant = _taken(asked, wished, here, matrices)
     found = _obstacles(release, variant, here, matrices)
@@ -68,7 +79,11 @@ def era_of(asked: Asked, machine: Machine, matrices: Matrices) -> Era:
         release=release.version,
         cuda=variant.cuda,
         gives=_gives(asked, release, variant),
-        against=(*against, *_libraries(asked, release, variant)),
+        against=(
+            *against,
+            *_libraries(asked, release, variant),
+            *_extra(asked, release, variant),
+        ),
         doubts=tuple(f"{name}: {o.reason}" for o in found if o.is_unknown),
     )
 
@@ -182,6 +197,30 @@ def _libraries(asked: Asked, release: Release, variant: Variant) -> tuple[str, .
     return (f"{name}: brings no CUDA along, {needs} must be on the system",)
 
 
+def _extra(asked: Asked, release: Release, variant: Variant) -> tuple[str, ...]:
+    """That pip cannot have what the extra asks for."""
+    others = sorted(
+        set(release.extras.get(AND_CUDA, {})) - set(listed_libraries(release))
+    )
+    if AND_CUDA not in asked.extras or not others:
+        return ()
+    name = _named(asked, release, variant)
+    wants = ", ".join(others)
+    why = f"its extra {AND_CUDA} wants {wants}, which pip cannot have on every Python"
+    return (f"{name}: {why}",)
+
+
+def _not_known(asked: Asked, when: str, reason: str) -> Era:
+    """Of PyPI's wheels our data are complete; channels and other pages had more."""
+    is_complete = not asked.is_conda and not any("/lts/" in s for s in asked.sources)
+    return Era(
+        framework=asked.framework,
+        when=when,
+        against=(reason,) if is_complete else (),
+        doubts=() if is_complete else (reason,),
+    )
+
+
 def _what(asked: Asked) -> str:
     build = " for the CPU" if asked.is_cpu else ""
     build = f" for CUDA {asked.cuda}" if asked.cuda else build
@@ -224,4 +263,4 @@ def _unknown(asked: Asked, machine: Machine, matrices: Matrices) -> Era:
     )
     known = f"; there are builds for CUDA {others[0]} to {others[-1]}" if others else ""
     reason = f"our data have no build {_what(asked)}{known}"
-    return Era(framework=asked.framework, when=reason, against=(reason,))
+    return _not_known(asked, reason, reason)

@@ -1,4 +1,4 @@
-"""Install lines of pip, uv, conda, mamba and pixi, taken apart. Nothing is executed.
+"""Install lines of pip, uv, poetry, conda, mamba, pixi, taken apart. Nothing is run.
 
 Small and honest: options it does not know are kept by name, so that a reader sees what
 was not considered.
@@ -9,14 +9,16 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from fwdoctor.solve.command_text import iter_commands, iter_unknown_variables
 
-PIP = ("pip", "pip2", "pip3")
 CONDA = ("conda", "mamba", "micromamba", "pixi")
-_PREFIXES = ("sudo", "!", "%", "$", "RUN", "-H", "uvx", "python3", "python", "py", "-m")
+PROJECT_TOOLS = ("poetry", "pdm", "pipenv")
+_PREFIXES = ("!", "%", "$", "-m", "uvx")
+_PIP = re.compile(r"pip[\d.]*")
+_PYTHON = re.compile(r"py(?:thon)?([\d.]*)")
+# "torch-1.12.1%2Bcu113-cp38-cp38-linux_x86_64.whl"
+_WHEEL = re.compile(r"([A-Za-z0-9_.]+)-([0-9][^-]*)-(?:\d+-)?[a-z]+(\d*)-.+\.whl")
 # "torch==1.8.1+cu102", "tensorflow[and-cuda]>=2.15", "torch===1.7.1+cu110"
 _REQUIREMENT = re.compile(
     r"([A-Za-z][A-Za-z0-9._-]*)\s*(\[[^\]]*\])?\s*((?:===|[=<>!~]=|[<>])[^;#]*)?"
@@ -26,8 +28,29 @@ _SPEC = re.compile(
     r"(?:([A-Za-z0-9_-]+)::)?([A-Za-z_][A-Za-z0-9._-]*)\s*([=<>!~].*|\s[0-9*].*)?"
 )
 _VALUED = {
-    "-c": "channel",
     "--channel": "channel",
+    "--source": "index",
+    "--constraint": "file",
+    "--platform": "",
+    "--subdir": "",
+    "--group": "",
+    "-G": "",
+    "--extra": "",
+    "--root": "",
+    "--cache-dir": "",
+    "--only-binary": "",
+    "--no-binary": "",
+    "--python-version": "python",
+    "--abi": "",
+    "--implementation": "",
+    "--retries": "",
+    "--proxy": "",
+    "--progress-bar": "",
+    "--upgrade-strategy": "",
+    "--index-strategy": "",
+    "--prerelease": "",
+    "--manifest-path": "",
+    "--feature": "",
     "-i": "index",
     "--index-url": "index",
     "--default-index": "index",
@@ -37,7 +60,6 @@ _VALUED = {
     "--find-links": "links",
     "-n": "",
     "--name": "",
-    "-p": "",
     "--prefix": "",
     "--python": "python",
     "--torch-backend": "backend",
@@ -50,9 +72,15 @@ _VALUED = {
     "--timeout": "",
     "--default-timeout": "",
 }
+_VALUED_OF_CONDA = {"-c": "channel", "-p": ""}
+_VALUED_OF_PIP = {"-c": "file", "-e": "file", "--editable": "file", "-p": "python"}
 # A bare word is a requirement only when it can be nothing else.
 _BARE = ("torch", "torchvision", "torchaudio", "tensorflow", "tensorflow-gpu")
-_FLAGS = ("-y", "--yes", "-u", "-U", "--upgrade", "--user", "--no-cache-dir", "-q")
+_FLAGS = (
+    *("-y", "--yes", "-u", "-U", "--upgrade", "--user", "--no-cache-dir", "-q"),
+    *("--system", "--quiet", "--no-cache", "--pypi", "--override-channels"),
+    *("--force-reinstall", "--upgrade-deps", "--no-input", "-qq"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,13 +103,15 @@ class InstallLine:
     items: tuple[Item, ...] = ()
     sources: tuple[str, ...] = ()  # channels, index URLs, find-links pages
     python: str | None = None
-    unknown: tuple[str, ...] = ()  # options that were not considered
+    unknown: tuple[str, ...] = ()  # options and variables that were not considered
     text: str = ""
+    is_pypi: bool = False  # wheels, though the tool is pixi
+    is_auto: bool = False  # uv is to choose the index by the driver
 
     @property
     def is_conda(self) -> bool:
         """Whether conda packages are meant."""
-        return self.tool in CONDA
+        return self.tool in CONDA and not self.is_pypi
 
     def find_item(self, *names: str) -> Item | None:
         """The first item with one of these names."""
@@ -95,6 +125,12 @@ class _Draft:
     sources: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     python: str | None = None
+    is_pypi: bool = False
+    is_auto: bool = False
+
+    @property
+    def is_conda(self) -> bool:
+        return self.tool in CONDA and not self.is_pypi
 
 
 def parse_install_lines(text: str) -> tuple[InstallLine, ...]:
@@ -102,73 +138,83 @@ def parse_install_lines(text: str) -> tuple[InstallLine, ...]:
     found: list[InstallLine] = []
     loose = _Draft("requirements")
     kept: list[str] = []
-    for line in _logical_lines(text):
+    for line in iter_commands(text):
         words = _words(line)
-        tool, rest = _tool_of(words)
-        if tool is not None:
-            found.append(_finished(_read_words(_Draft(tool), rest), line))
-        elif words and _looks_like_requirement(words):
-            _read_words(loose, words, joined=_without_comment(line))
+        draft, rest = _tool_of(words)
+        if draft is not None:
+            found.append(_finished(_read_words(draft, rest), line))
+            continue
+        plain = _plain_requirement(line)
+        words = _words(plain)
+        if words and _looks_like_requirement(words):
+            _read_words(loose, words, joined=plain)
             kept.append(line)
     if loose.items:
         found.append(_finished(loose, "\n".join(kept)))
     return tuple(line for line in found if line.items)
 
 
-def _logical_lines(text: str) -> Iterator[str]:
-    """Commands one by one: continuations joined, chains and prompts parted."""
-    joined = re.sub(r"\\\s*\n", " ", text)
-    for line in joined.splitlines():
-        for part in re.split(r"&&|\|\||;(?!\s*(?:python_|sys_|platform_|os_))", line):
-            stripped = part.strip().strip("`")
-            if stripped and not stripped.startswith("#"):
-                yield stripped
-
-
 def _words(line: str) -> list[str]:
+    first, _, rest = line.partition(" ")
+    line = f"{first.replace(chr(92), '/')} {rest}"  # a program's path of Windows
     try:
         return shlex.split(line, comments=True)
     except ValueError:  # an open quote
-        return line.split()
+        return [word.strip("\"'") for word in line.split()]
 
 
-def _without_comment(line: str) -> str:
-    return re.split(r"\s#", line, maxsplit=1)[0].strip()
+def _plain_requirement(line: str) -> str:
+    """A line of a requirements file without its comment and hashes."""
+    return re.split(r"\s#|\s--(?:hash|config-settings)\b", line, maxsplit=1)[0].strip()
 
 
-def _tool_of(words: list[str]) -> tuple[str | None, list[str]]:
-    """The tool and the words after its install verb."""
-    rest = list(words)
-    while rest:
-        word = rest[0].lstrip("!%$")
-        if word in CONDA or word in PIP or word == "uv":
+def _tool_of(words: list[str]) -> tuple[_Draft | None, list[str]]:
+    """The tool, with the Python that calls it, and the words after its install verb."""
+    python: str | None = None
+    for number, word in enumerate(words):
+        name = _program(word)
+        called = _PYTHON.fullmatch(name)
+        if name in CONDA or name in PROJECT_TOOLS or name == "uv":
+            return _after_verb(_Draft(name), words[number + 1 :], words)
+        if _PIP.fullmatch(name):
+            named = name.removeprefix("pip")
+            python = named if "." in named else python
+            draft = _Draft("pip", python=python)
+            return _after_verb(draft, words[number + 1 :], words)
+        if called is not None:
+            python = called[1] if "." in called[1] else python
+        elif re.fullmatch(r"-\d\.\d+", name):  # py -3.8
+            python = name[1:]
+        elif name and name not in _PREFIXES:
             break
-        if word and word not in _PREFIXES and not re.match(r"python[\d.]*$", word):
-            return None, words
-        rest.pop(0)
-    if not rest:
-        return None, words
-    tool = rest.pop(0).lstrip("!%$")
-    return _after_verb("pip" if tool in PIP else tool, rest, words)
+    return None, words
+
+
+def _program(word: str) -> str:
+    """The name of a program: "/opt/conda/bin/conda", "!pip", "C:/Python38/pip.exe"."""
+    plain = word.lstrip("!%$").replace("\\", "/")
+    return plain.rpartition("/")[2].removesuffix(".exe")
 
 
 def _after_verb(
-    tool: str, rest: list[str], words: list[str]
-) -> tuple[str | None, list[str]]:
-    if tool == "uv" and rest[:1] == ["pip"]:
+    draft: _Draft, rest: list[str], words: list[str]
+) -> tuple[_Draft | None, list[str]]:
+    if draft.tool == "uv" and rest[:1] == ["pip"]:
         rest = rest[1:]
-    if tool in CONDA and rest[:1] == ["env"]:
+    if draft.tool in CONDA and rest[:1] == ["env"]:
         rest = rest[1:]
-    verbs = ("install", "create", "add", "update", "upgrade", "sync")
+    verbs = ("install", "create", "add", "update", "upgrade", "sync", "download")
     for number, word in enumerate(rest):
         if word in verbs:
-            return tool, rest[:number] + rest[number + 1 :]
+            return draft, rest[:number] + rest[number + 1 :]
     return None, words
 
 
 def _looks_like_requirement(words: list[str]) -> bool:
     first = words[0]
     if first in _VALUED or first.partition("=")[0] in _VALUED:
+        return True
+    if _wheel(first) is not None:
         return True
     found = _REQUIREMENT.match(first)
     if found is None or found.end() != len(first):
@@ -183,8 +229,11 @@ def _read_words(draft: _Draft, words: list[str], joined: str = "") -> _Draft:
         _add(draft, joined.partition(";")[0])
         return draft
     rest = list(words)
+    draft.is_pypi = "--pypi" in rest
     while rest:
         word = rest.pop(0)
+        if rest[:1] == ["@"] and len(rest) > 1:  # "torch @ https://…"
+            word, rest = rest[1], rest[2:]
         if word.startswith("-") and word != "-":
             _read_option(draft, word, rest)
         elif word not in (".", "-"):
@@ -194,15 +243,19 @@ def _read_words(draft: _Draft, words: list[str], joined: str = "") -> _Draft:
 
 def _read_option(draft: _Draft, word: str, rest: list[str]) -> None:
     name, given, value = word.partition("=")
-    if name not in _VALUED:
+    valued = {**_VALUED, **(_VALUED_OF_CONDA if draft.is_conda else _VALUED_OF_PIP)}
+    if name not in valued:
         if name not in _FLAGS:
             draft.unknown.append(name)
         return
     if not given:
         value = rest.pop(0) if rest else ""
-    meaning = _VALUED[name]
+    meaning = valued[name]
     if meaning == "python":
-        draft.python = value
+        found = re.search(r"\d+\.\d+", value)
+        draft.python = found[0] if found else draft.python
+    elif meaning == "backend" and value == "auto":
+        draft.is_auto = True
     elif meaning in ("channel", "index", "links"):
         draft.sources.append(value)
     elif meaning == "backend":
@@ -212,7 +265,13 @@ def _read_option(draft: _Draft, word: str, rest: list[str]) -> None:
 
 
 def _add(draft: _Draft, word: str) -> None:
-    item = _spec(word) if draft.tool in CONDA else _requirement(word)
+    wheel = _wheel(word)
+    if wheel is not None:
+        draft.items.append(wheel[0])
+        draft.sources.extend(wheel[1])
+        draft.python = draft.python or wheel[2]
+        return
+    item = _spec(word) if draft.is_conda else _requirement(word)
     if item is None:
         draft.unknown.append(word)
     elif item.name == "python" and item.spec:
@@ -220,6 +279,22 @@ def _add(draft: _Draft, word: str) -> None:
         draft.python = found[0] if found else None
     else:
         draft.items.append(item)
+
+
+def _wheel(word: str) -> tuple[Item, tuple[str, ...], str | None] | None:
+    """What a wheel's address asks for: the item, where it lies, its Python."""
+    address = re.sub("%2b", "+", word.partition("#")[0], flags=re.IGNORECASE)
+    place, _, name = address.replace("\\", "/").rpartition("/")
+    found = _WHEEL.fullmatch(name)
+    if found is None:
+        return None
+    public, _, label = found[2].partition("+")
+    spec = _specifier(f"=={public}")
+    item = Item(name=_normal(found[1]), spec=spec, label=label.lower() or None)
+    digits = found[3]
+    python = f"{digits[0]}.{digits[1:]}" if len(digits) > 1 else None
+    is_remote = place.startswith(("http://", "https://"))
+    return item, (place,) if is_remote else (), python
 
 
 def _requirement(text: str) -> Item | None:
@@ -275,11 +350,17 @@ def _normal(name: str) -> str:
 
 
 def _finished(draft: _Draft, text: str) -> InstallLine:
+    variables = iter_unknown_variables(text)
     return InstallLine(
         tool=draft.tool,
         items=tuple(draft.items),
         sources=tuple(draft.sources),
         python=draft.python,
-        unknown=tuple(draft.unknown),
+        unknown=(
+            *(word for word in draft.unknown if not word.startswith("$")),
+            *(f"${name}, whose value is not said" for name in variables),
+        ),
         text=text,
+        is_pypi=draft.is_pypi,
+        is_auto=draft.is_auto,
     )

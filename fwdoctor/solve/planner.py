@@ -303,7 +303,8 @@ def _headline(plan: Plan) -> str:
     left = [
         name
         for name in dict.fromkeys(plan.target.gpus)
-        if any(gpu.startswith(f"{name} (GPU ") for gpu in plan.left_out)
+        if plan.target.has_gpu is not False  # else the CPU was asked for
+        and any(gpu.startswith(f"{name} (GPU ") for gpu in plan.left_out)
     ]
     served = tuple(name for name in plan.target.gpus if name not in left)
     where = describe(replace(plan.target, gpus=served) if served else plan.target)

@@ -13,6 +13,7 @@ from fwdoctor.model.plan import CONDA_FAMILY, Plan, Request
 from fwdoctor.presence import FRAMEWORK_NAMES
 from fwdoctor.solve.candidates import machine_of
 from fwdoctor.solve.era import Asked, Era, era_of
+from fwdoctor.solve.odd_wish import odd_wish
 from fwdoctor.solve.planner import solve
 from fwdoctor.solve.requests import COMPANIONS
 from fwdoctor.versions import CudaVersion
@@ -25,9 +26,14 @@ if TYPE_CHECKING:
     from fwdoctor.model.snapshot import Snapshot
     from fwdoctor.solve.install_line import InstallLine, Item
 
-TORCH = ("torch", "pytorch", "pytorch-gpu", "pytorch-cpu")
-TENSORFLOW = ("tensorflow", "tensorflow-gpu", "tensorflow-cpu")
+TORCH = re.compile(r"(?:py)?torch(?:-nightly)?(?:-gpu|-cpu)?|torch-directml")
+TENSORFLOW = re.compile(
+    r"tensorflow(?:-(?:gpu|cpu|cpu-aws|intel|macos|metal|rocm|directml(?:-plugin)?))?"
+    r"|nvidia-tensorflow|tf-nightly(?:-gpu|-cpu)?(?:-2-0-preview)?"
+)
 _PIN_OF_CUDA = ("cudatoolkit", "pytorch-cuda", "cuda-version", "cuda-toolkit", "cuda")
+_CUDA_PACKAGE = re.compile(r"cuda(\d{1,2})(\d)")  # cuda90, cuda100
+_LABEL = re.compile(r"(?<![a-z])(cu\d{2,3}|cpu)(?![a-z0-9])")
 _CUDA_IN_BUILD = re.compile(r"cuda_?(\d{1,2})\.?(\d)")
 
 
@@ -73,15 +79,16 @@ def translate(
 
 def _asked(line: InstallLine) -> Iterator[Asked]:
     """What the line wants of each framework."""
-    families: tuple[tuple[FrameworkName, tuple[str, ...]], ...] = (
+    families: tuple[tuple[FrameworkName, re.Pattern[str]], ...] = (
         ("torch", TORCH),
         ("tensorflow", TENSORFLOW),
     )
     for framework, names in families:
-        item = line.find_item(*names)
+        item = next((item for item in line.items if names.fullmatch(item.name)), None)
         if item is None:
             continue
         label = item.label or _label_of_sources(line)
+        odd = odd_wish(line, item)
         is_cpu = item.name.endswith("-cpu") or label == "cpu"
         is_cpu = is_cpu or line.find_item("cpuonly") is not None
         yield Asked(
@@ -94,16 +101,18 @@ def _asked(line: InstallLine) -> Iterator[Asked]:
             sources=line.sources,
             python=line.python,
             is_conda=line.is_conda,
+            extras=item.extras,
+            odd=odd.what if odd else None,
+            is_elsewhere=odd is not None and odd.is_elsewhere,
         )
 
 
 def _label_of_sources(line: InstallLine) -> str | None:
-    """The CUDA variant an index URL names: …/whl/cu118."""
-    for source in line.sources:
-        found = re.search(r"/whl/(cu\d+|cpu)\b", source)
-        if found:
-            return found[1]
-    return None
+    """The CUDA variant an index names: …/whl/cu118, pytorch-cu121."""
+    if line.is_conda:
+        return None
+    found = (_LABEL.search(source) for source in line.sources)
+    return next((match[1] for match in found if match), None)
 
 
 def _cuda(line: InstallLine, item: Item, label: str | None) -> CudaVersion | None:
@@ -113,6 +122,10 @@ def _cuda(line: InstallLine, item: Item, label: str | None) -> CudaVersion | Non
     named = re.search(_CUDA_IN_BUILD, item.build or "")
     if named:
         return CudaVersion(int(named[1]), int(named[2]))
+    for other in line.items if line.is_conda else ():
+        package = _CUDA_PACKAGE.fullmatch(other.name)
+        if package:
+            return CudaVersion(int(package[1]), int(package[2]))
     pin = line.find_item(*_PIN_OF_CUDA)
     numbers = re.search(r"(\d{1,2})\.(\d{1,2})", pin.spec) if pin else None
     return CudaVersion(int(numbers[1]), int(numbers[2])) if numbers else None
@@ -124,8 +137,15 @@ def _channels(line: InstallLine, item: Item) -> tuple[str, ...]:
         return ()
     named = [item.channel] if item.channel else list(line.sources)
     known = {"anaconda": "defaults", "main": "defaults"}
-    found = [known.get(name, name) for name in named if name] or ["defaults"]
-    return tuple(dict.fromkeys(found))
+    # A mirror's address ends in the channel; "nvidia/label/…" begins with it.
+    plain = [
+        re.sub(r"/(?:linux|osx|win|noarch)[\w-]*$", "", name.rstrip("/")).split("/")
+        for name in named
+    ]
+    found = [parts[-1] if ":" in parts[0] else parts[0] for parts in plain]
+    usual = "defaults" if line.tool == "conda" else "conda-forge"
+    channels = [known.get(name, name) for name in found if name] or [usual]
+    return tuple(dict.fromkeys(channels))
 
 
 def _in_words(line: InstallLine, wishes: tuple[Asked, ...]) -> str:
@@ -195,6 +215,8 @@ def _kept(
     matrices: Matrices,
 ) -> Plan | None:
     """The releases that were asked for, in an environment that can hold them."""
+    if any(wish.odd for wish in wishes):
+        return None
     if not all(wish.spec.startswith(("==", "~=")) for wish in wishes):
         return None
     request = Request(
@@ -218,6 +240,8 @@ def _notes(
             then = f"; now it is {instead}" if instead else ""
             last = row.get("last")
             yield f"{wish.package} ended on PyPI with {last}: {row['what']}{then}"
+        elif row is not None and wish.odd:
+            yield f"{wish.package}: {row['what']}"
     pin = line.find_item("cudatoolkit", "pytorch-cuda")
     if pin is not None:
         yield (
