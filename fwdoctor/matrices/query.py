@@ -45,7 +45,11 @@ def find_release(matrices: Matrices, framework: str, version: str) -> Answer:
         known = matrices.versions(framework)
         newest = f"the newest in our data is {known[-1]}" if known else None
         raise _unknown(f"{framework} {version}", plain, known, newest)
-    return _release(matrices, release)
+    answer = _release(matrices, release)
+    if framework != "tensorflow":
+        return answer
+    siblings = matrices.raw("tensorflow-siblings.json").get("records") or []
+    return {**answer, "siblings": siblings}
 
 
 def list_releases(matrices: Matrices, framework: str) -> list[Answer]:

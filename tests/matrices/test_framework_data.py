@@ -295,6 +295,20 @@ def dotted(text: str) -> list[str]:
     return [f"{item[:-1]}.{item[-1]}" for item in text.split()]
 
 
+def test_siblings_of_tensorflow_end_where_their_last_wheels_do() -> None:
+    data = json.loads((FOLDER / "tensorflow-siblings.json").read_text("utf-8"))
+    siblings = {row["package"]: row for row in data["records"]}
+    assert set(data["shared_folders"]["tensorflow"]) <= {*siblings, "tensorflow"}
+    for name, row in siblings.items():
+        owners = [
+            data["version"]
+            for data in releases("tensorflow")
+            if any(variant["package"] == name for variant in data["variants"])
+        ]
+        if owners and row["state"] == "ended":
+            assert Version(owners[-1]) == Version(row["last"]), name
+
+
 def test_gpu_wheels_of_tensorflow_by_platform() -> None:
     for data in releases("tensorflow"):
         version = Version(data["version"])
