@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 MACHINES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64"}
 MACHINES["arm64"] = "aarch64"
-# `--assume` facts first those that later ones are read by: Windows driver numbers.
-_ORDER = ("os", "glibc", "python", "driver", "cuda", "gpu")
+# `--assume` facts first those that later ones are read by: Windows driver numbers. A
+# GPU without a driver forgets what the driver spoke, so `cuda` comes after it.
+_ORDER = ("os", "glibc", "python", "driver", "gpu", "cuda")
 KNOWN = (*_ORDER, "arch")
 _NO_GPU = ("none", "no", "cpu")
 
@@ -37,7 +38,13 @@ def parse_target(
         if value is None or (fact == "gpu" and value.lower() in _NO_GPU):
             continue
         snapshot = _with_fact(snapshot, fact, value, matrices)
+    if _is_gpuless(facts):  # a driver without a GPU is no machine for CUDA builds
+        snapshot = replace(snapshot, driver=Driver())
     return replace(snapshot, assumptions=(), origin="file")
+
+
+def _is_gpuless(facts: dict[str, str]) -> bool:
+    return facts.get("gpu", "").lower() in _NO_GPU
 
 
 def _facts(text: str) -> dict[str, str]:
@@ -78,7 +85,7 @@ def _blank(facts: dict[str, str], created_at: str | None) -> Snapshot:
         raise _bad(f"arch={arch}", f"not one of {', '.join(MACHINES)}")
     python = facts.get("python")
     environment = Environment(prefix="", python_version=python, is_target=True)
-    is_gpuless = facts.get("gpu", "").lower() in _NO_GPU
+    is_gpuless = _is_gpuless(facts)
     return Snapshot(
         created_at=created_at,
         host=Host(os="linux", machine=MACHINES[arch]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -79,7 +80,7 @@ def _translations(
         raise UsageError(
             "no-install-line",
             "no install line of pip, uv, conda, mamba or pixi, and no requirements",
-            hint='for example: fwdoctor translate "pip install torch==1.8.1+cu102"',
+            hint=_hint(text),
         )
     snapshot = planning.machine_snapshot(wish, matrices)
     every = (translated(line, snapshot, matrices) for line in lines)
@@ -89,6 +90,14 @@ def _translations(
             "no-framework", "the line asks for neither PyTorch nor TensorFlow"
         )
     return found
+
+
+def _hint(text: str) -> str:
+    """An example; for a line that names a file, to give the file itself."""
+    found = re.search(r"\s(?:-f|--file|-r|--requirement)[ =]*([\w./-]+)", text)
+    if found is not None:
+        return f"give the file itself: fwdoctor translate - < {found[1]}"
+    return 'for example: fwdoctor translate "pip install torch==1.8.1+cu102"'
 
 
 def _rendered(

@@ -99,6 +99,9 @@ def _commands_of_environment(text: str) -> Iterator[str]:
     section, indent_of_pip = "", -1
     for raw in text.splitlines():
         line = re.split(r"\s#", raw, maxsplit=1)[0].rstrip()
+        flow = re.fullmatch(r"(channels|dependencies):\s*\[(.*)\]", line)
+        if flow is not None:
+            found[flow[1]] = [word.strip(" \"'") for word in flow[2].split(",")]
         if re.match(r"[A-Za-z_]\w*:", line):
             section, indent_of_pip = line.partition(":")[0], -1
             continue

@@ -56,7 +56,7 @@ def era_of(asked: Asked, machine: Machine, matrices: Matrices) -> Era:
     if asked.odd is not None:
         return Era(
             framework=asked.framework,
-            when=asked.odd,
+            when=f"{FRAMEWORK_NAMES[asked.framework]} as {asked.package}: not dated",
             against=(asked.odd,) if asked.is_elsewhere else (),
             doubts=() if asked.is_elsewhere else (asked.odd,),
         )

@@ -56,7 +56,7 @@ def solve(
         target = replace(target, has_gpu=False, capabilities=())
     elif is_any_gpu and not target.has_gpu:
         target = replace(target, has_gpu=None)
-    elif target.has_gpu is None and not target.capabilities and target.driver is None:
+    elif target.has_gpu is None and not _is_telling(target):
         raise NotEnoughFactsError(
             "no-gpu-facts",
             "it is not known whether this machine has an NVIDIA GPU",
@@ -79,6 +79,12 @@ def solve(
         return _impossible(target, task, snapshot)
     driven = tuple(cc for cc in target.capabilities if cc not in undriven)
     return _best_plan(target, _with_gpus(task, driven), snapshot)
+
+
+def _is_telling(target: Target) -> bool:
+    """Whether a GPU or something of its driver is known."""
+    has_driver = target.driver is not None or target.driver_cuda is not None
+    return bool(target.capabilities) or has_driver
 
 
 def target_of(snapshot: Snapshot, matrices: Matrices) -> Target:

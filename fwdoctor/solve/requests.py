@@ -9,7 +9,7 @@ from fwdoctor.errors import SolveError
 from fwdoctor.model.plan import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from fwdoctor.matrices.load import Matrices
     from fwdoctor.model.plan import FrameworkName, Manager, Prefer
@@ -46,9 +46,11 @@ def parse_request(
     prefer: str = "newest",
 ) -> Request:
     """The request; raises SolveError saying what cannot be understood."""
-    limits = dict(_constraint(text) for text in constraints)
+    texts = [text.strip() for text in constraints]
+    named = [text for text in texts if text.lower() in FRAMEWORKS]
+    limits = dict(_constraint(text) for text in texts if text not in named)
     _check_known(limits, matrices)
-    wished = [name for word in frameworks for name in _wished(word)]
+    wished = [name for word in (*frameworks, *named) for name in _wished(word)]
     names = wished or list(limits) or list(BOTH)
     for name in companions:
         _one_of({word: word for word in COMPANIONS}, name, "--with")
@@ -110,9 +112,14 @@ def _check_known(limits: Mapping[FrameworkName, str], matrices: Matrices) -> Non
             raise SolveError(
                 "no-such-release",
                 f"no release of {name} in our data is {spec}",
-                hint=f"they go from {versions[0]} to {versions[-1]}:"
-                f" `fwdoctor matrix {name}`",
+                hint=_hint(name, spec, versions),
             )
+
+
+def _hint(name: str, spec: str, versions: Sequence[str]) -> str:
+    if "+" in spec:
+        return "leave the +label out: the plan chooses the build for the machine"
+    return f"they go from {versions[0]} to {versions[-1]}: `fwdoctor matrix {name}`"
 
 
 def _check_python(python: str, matrices: Matrices) -> None:

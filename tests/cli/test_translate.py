@@ -57,6 +57,12 @@ def test_other_text_is_exit_2(line: str, words: str) -> None:
     assert result.stdout == ""
 
 
+def test_a_line_that_names_a_file_asks_for_the_file() -> None:
+    result = run("conda env create -f environment.yml", *TARGET)
+    assert result.exit_code == 2
+    assert "fwdoctor translate - < environment.yml" in result.stderr
+
+
 def test_nothing_is_executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     run(

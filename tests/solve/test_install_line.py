@@ -118,6 +118,11 @@ def test_an_environment_file() -> None:
     assert (pip.tool, pip.sources) == ("pip", ("https://x.example/a.html",))
 
 
+def test_lists_in_brackets_of_an_environment_file() -> None:
+    line = only("channels: [pytorch, 'nvidia']\ndependencies:\n  - pytorch=1.12.1\n")
+    assert line.sources == ("pytorch", "nvidia")
+
+
 def test_hashes_and_constraints_are_no_packages() -> None:
     line = only(
         "torch==2.0.1 \\\n  --hash=sha256:aa \\\n  --hash=sha256:bb\n"

@@ -375,6 +375,32 @@ def test_a_constraint_that_cannot_be_kept_is_named(matrices: Matrices) -> None:
     assert change.gives.startswith("torch 2.14")
 
 
+def test_the_cuda_of_a_target_is_what_its_driver_speaks(matrices: Matrices) -> None:
+    for target in ("gpu=RTX 4090,cuda=12.4", "cuda=12.4,gpu=RTX 4090", "cuda=12.4"):
+        plan = plan_for(matrices, target, "torch")
+        assert str(plan.target.driver_cuda) == "12.4"
+        assert plan.environments[0].cuda is not None
+        assert plan.environments[0].cuda.major == 12
+
+
+@pytest.mark.parametrize("target", ["gpu=none,driver=550", "driver=550,gpu=none"])
+def test_no_gpu_is_no_gpu_whatever_the_driver(target: str, matrices: Matrices) -> None:
+    plan = plan_for(matrices, target, "torch")
+    assert plan.environments[0].cuda is None
+    assert "without an NVIDIA GPU" in plan.headline
+
+
+def test_a_framework_alone_is_no_constraint_but_a_wish(matrices: Matrices) -> None:
+    request = parse_request(matrices, constraints=["PyTorch"])
+    assert (request.frameworks, request.constraints) == (("torch",), {})
+
+
+def test_a_label_in_a_constraint_is_explained(matrices: Matrices) -> None:
+    with pytest.raises(SolveError) as caught:
+        parse_request(matrices, constraints=["torch==2.5.1+cu124"])
+    assert "label" in (caught.value.hint or "")
+
+
 def test_no_gpu_means_cpu_builds(matrices: Matrices) -> None:
     plan = plan_for(matrices, "gpu=none")
     (environment,) = plan.environments
