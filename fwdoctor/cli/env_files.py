@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from fwdoctor.model.snapshot import Snapshot
 
 
+# Kinds whose packages are installed in a Linux container.
+CONTAINERS = ("Dockerfile", "devcontainer.json")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvRequest:
     """What the command line asked for."""
@@ -73,6 +77,8 @@ def _planned(
     from fwdoctor.solve.planner import solve
 
     kind = find_kind(path, request.kind)
+    if kind in CONTAINERS:
+        snapshot = _inside_container(snapshot)
     wish = replace(request.wish, manager=_manager(path, kind, request))
     plan = solve(snapshot, matrices, make_request(wish, snapshot, matrices))
     able = managers_of(kind)
@@ -94,6 +100,22 @@ def _planned(
         )
         for env in fitting
     ]
+
+
+def _inside_container(snapshot: Snapshot) -> Snapshot:
+    """The machine as a Linux container on it meets it: with the image's own glibc.
+
+    On Windows containers run in WSL 2, on the Windows driver.
+    """
+    host = snapshot.host
+    found = replace(
+        host,
+        os="linux",
+        is_wsl=True if host.os == "windows" else host.is_wsl,
+        libc=None,
+        libc_version=None,
+    )
+    return replace(snapshot, host=found)
 
 
 def _manager(path: str, kind: str, request: EnvRequest) -> str | None:

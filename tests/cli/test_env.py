@@ -200,3 +200,23 @@ def test_a_device_is_written_to_and_not_replaced() -> None:
     write_file("out.txt", "text")
     assert os.readlink("out.txt") == os.devnull
     assert not os.path.isfile(os.devnull)
+
+
+@pytest.mark.parametrize("name", ["Dockerfile", "devcontainer.json"])
+def test_containers_are_linux_with_a_glibc_of_their_own(name: str) -> None:
+    windows = "gpu=RTX 4090,driver=551.86,os=windows"
+    result = run(name, "--stdout", "--for", "tensorflow", "--target", windows)
+    assert result.exit_code == 0, result.output
+    assert "tensorflow[and-cuda]" in result.stdout
+    assert "os=wsl" in result.stdout
+    old = "gpu=RTX 4090,driver=550.54.14,glibc=2.17"
+    result = run(name, "--stdout", "--for", "torch", "--target", old)
+    new = run(name, "--stdout", "--for", "torch", "--target", old.rpartition(",")[0])
+    assert result.stdout == new.stdout
+
+
+def test_a_mac_gets_the_image_of_its_processor_for_linux() -> None:
+    mac = "gpu=none,os=macos,arch=arm64"
+    result = run("Dockerfile", "--stdout", "--for", "tensorflow", "--target", mac)
+    assert result.exit_code == 0, result.output
+    assert "linux-aarch64" in result.stdout
