@@ -6,18 +6,23 @@ leaves cuDNN open, whose newest releases dropped old GPUs.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fwdoctor import compat
+from fwdoctor.solve.candidates import fit
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from fwdoctor.matrices.load import Matrices
     from fwdoctor.model.matrix import Release
     from fwdoctor.solve.candidates import Candidate, Machine
     from fwdoctor.versions import CudaVersion
 
 AND_CUDA = "and-cuda"
+_CUDA_BUILD = re.compile(r"^(\*?cuda\d\d)\d\*$")  # cuda129*, *cuda130*
 
 
 def uses_extra(build: Candidate) -> bool:
@@ -33,12 +38,34 @@ def listed_libraries(release: Release) -> dict[str, str]:
     return {name: spec for name, spec in extra if name.startswith("nvidia-")}
 
 
-def wheel_requirements(
+def build_pattern(build: Candidate, machine: Machine, matrices: Matrices) -> str | None:
+    """The build string to ask for: any of this CUDA major, where all of them serve.
+
+    `cuda-version` bounds the minor; recipes come and go with single CUDA minors.
+    """
+    pattern, cuda = build.variant.build or "", build.variant.cuda
+    wider = _CUDA_BUILD.sub(r"\1*", pattern)
+    if cuda is None or wider == pattern:
+        return build.variant.build
+    siblings = [
+        variant
+        for variant in build.release.conda
+        if (variant.index, variant.package)
+        == (build.variant.index, build.variant.package)
+        and variant.cuda is not None
+        and variant.cuda.major == cuda.major
+        and machine.platform in variant.platforms
+    ]
+    fitting = [fit(build.release, v, machine, matrices) for v in siblings]
+    return wider if all(fitting) else pattern
+
+
+def requirements_of(
     build: Candidate, machine: Machine, matrices: Matrices
 ) -> list[str]:
     """All that one install command has to name for this build to work here."""
-    if machine.is_conda:
-        return [build.requirement]
+    if build.variant.build:
+        return list(_match_specs(build, machine, matrices))
     held = held_cudnn(build, machine, matrices)
     own = [f"{held.name}=={held.version}"] if held else []
     if uses_extra(build) or AND_CUDA not in build.release.extras:
@@ -46,6 +73,17 @@ def wheel_requirements(
     plain = build.requirement.replace(f"[{AND_CUDA}]", "")
     libraries = listed_libraries(build.release)
     return [plain, *(f"{name}{spec}" for name, spec in libraries.items()), *own]
+
+
+def _match_specs(
+    build: Candidate, machine: Machine, matrices: Matrices
+) -> Iterator[str]:
+    variant, pattern = build.variant, build_pattern(build, machine, matrices)
+    yield f"{variant.package}={build.release.version}={pattern}"
+    cuda = variant.cuda
+    line = last_cudnn_line(cuda, machine, matrices) if cuda else None
+    if line is not None:
+        yield f"cudnn<{line_after(line, matrices)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +126,12 @@ def last_cudnn_line(
     if not lines or not serving or serving[-1] == lines[-1].version:
         return None
     return serving[-1]
+
+
+def line_after(line: str, matrices: Matrices) -> str:
+    """The cuDNN line that follows: the first that an old GPU must not get."""
+    lines = [release.version for release in matrices.cudnn_releases()]
+    return lines[lines.index(line) + 1]
 
 
 def known_cudnn(name: str, line: str, matrices: Matrices) -> str | None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from fwdoctor import compat
 from fwdoctor.model.plan import CONDA_FAMILY, Pin, PlanEnvironment
-from fwdoctor.solve.candidates import fit
 from fwdoctor.solve.gpu_extra import (
     AND_CUDA,
+    build_pattern,
     held_cudnn,
     last_cudnn_line,
+    line_after,
     listed_libraries,
     uses_extra,
 )
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from fwdoctor.model.plan import FrameworkName, Manager, Request
     from fwdoctor.solve.candidates import Candidate, Machine
     from fwdoctor.versions import CudaVersion, DriverVersion
-
-_CUDA_BUILD = re.compile(r"^(\*?cuda\d\d)\d\*$")  # cuda129*, *cuda130*
 
 
 def environment_of(  # one value each of what makes an environment
@@ -238,7 +236,7 @@ def _conda_pins(
             version=build.release.version,
             role="framework",
             index=build.variant.index,
-            build=_build_pattern(build, machine, matrices),
+            build=build_pattern(build, machine, matrices),
             why=_pin_reason(build, machine),
         )
         if build.release.framework == "torch":
@@ -256,30 +254,6 @@ def _conda_pins(
     yield from _cudnn_package(cudas, machine, matrices, channel)
 
 
-def _build_pattern(
-    build: Candidate, machine: Machine, matrices: Matrices
-) -> str | None:
-    """The build string to ask for: any of this CUDA major, where all of them serve.
-
-    `cuda-version` bounds the minor; recipes come and go with single CUDA minors.
-    """
-    pattern, cuda = build.variant.build or "", build.variant.cuda
-    wider = _CUDA_BUILD.sub(r"\1*", pattern)
-    if cuda is None or wider == pattern:
-        return build.variant.build
-    siblings = [
-        variant
-        for variant in build.release.conda
-        if (variant.index, variant.package)
-        == (build.variant.index, build.variant.package)
-        and variant.cuda is not None
-        and variant.cuda.major == cuda.major
-        and machine.platform in variant.platforms
-    ]
-    fitting = [fit(build.release, v, machine, matrices) for v in siblings]
-    return wider if all(fitting) else pattern
-
-
 def _cudnn_package(
     cudas: list[CudaVersion], machine: Machine, matrices: Matrices, channel: str
 ) -> Iterator[Pin]:
@@ -287,8 +261,7 @@ def _cudnn_package(
         return
     line = last_cudnn_line(max(cudas), machine, matrices)
     if line is not None:
-        lines = [release.version for release in matrices.cudnn_releases()]
-        bound = lines[lines.index(line) + 1]
+        bound = line_after(line, matrices)
         why = f"cuDNN {line} is the last with compute capability"
         yield Pin(
             name="cudnn",

@@ -13,7 +13,7 @@ from fwdoctor.solve.candidates import (
     machine_of,
     without_python,
 )
-from fwdoctor.solve.gpu_extra import wheel_requirements
+from fwdoctor.solve.gpu_extra import requirements_of
 
 if TYPE_CHECKING:
     from fwdoctor.matrices.load import Matrices
@@ -76,7 +76,8 @@ def _from_conda(
     words = ["conda create", f"-n {framework}", fixes.channel_options(channel)]
     if machine.python:
         words.append(f'"python={machine.python}"')
-    words.append(f'"{found.requirement}"')
+    wanted = requirements_of(found, machine, matrices)
+    words.extend(fixes.shell_word(word) for word in wanted)
     return (
         Fix(
             effort="environment",
@@ -101,7 +102,7 @@ def _with_other_python(
         return ()
     folder = f".venv-{framework}"
     make = f"python{pythons[-1]} -m venv {folder}"
-    wanted = wheel_requirements(found, machine, matrices)
+    wanted = requirements_of(found, machine, matrices)
     words = " ".join(fixes.shell_word(word) for word in wanted)
     install = f"{folder}/bin/pip install {words}"
     if fixes.manager_of(snapshot.target) == "uv":
@@ -124,7 +125,7 @@ def _fix_for(
 ) -> Fix:
     target, framework = snapshot.target, candidate.release.framework
     requirements = [
-        *wheel_requirements(candidate, machine, matrices),
+        *requirements_of(candidate, machine, matrices),
         *_companions(candidate, target),
     ]
     command = fixes.install_command(

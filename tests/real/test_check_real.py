@@ -105,7 +105,7 @@ CASES = (
         scenario="rtx5090-580",
         code="FW505",
         cause="gpu-arch-too-new",
-        fix=('"tensorflow=2.21.0=*cuda130*"',),
+        fix=('"tensorflow=2.19.1=cuda12*"',),
     ),
 )
 
