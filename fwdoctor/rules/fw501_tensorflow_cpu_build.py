@@ -4,7 +4,8 @@ What it checks
 --------------
 TensorFlow's own build record (`build_info.py`) says it was built without CUDA, on Linux
 x86_64 with an NVIDIA GPU. Windows and aarch64, where no CUDA build exists, have rules
-of their own (FW502, FW503).
+of their own (FW502, FW503). `tensorflow-cpu` beside a PyTorch for CUDA is only noted:
+whoever installs it by that name leaves the GPU to PyTorch.
 
 Why it matters
 --------------
@@ -64,17 +65,26 @@ def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
     gpu = next((gpu.name for gpu in snapshot.gpus or () if gpu.name), "an NVIDIA GPU")
     found = _fixes(tensorflow, snapshot, matrices)
     is_hopeless = is_without_build(snapshot, found)
+    is_calm = is_hopeless or _is_chosen(tensorflow, snapshot)
     yield Problem(
         subject=product,
         message=f"{product} was built without CUDA, and this machine has {gpu}",
         detail="no CUDA build in our data fits this machine" if is_hopeless else "",
-        severity="info" if is_hopeless else None,
+        severity="info" if is_calm else None,
         evidence=(
             Evidence(fact="is_cuda_build", value="False", source=tensorflow.path or ""),
         ),
         fix=found,
-        blocks=() if is_hopeless else ("tensorflow",),
+        blocks=() if is_calm else ("tensorflow",),
     )
+
+
+def _is_chosen(tensorflow: Framework, snapshot: Snapshot) -> bool:
+    """`tensorflow-cpu` beside a PyTorch for CUDA: the GPU is left to the latter."""
+    torch = snapshot.target.torch if snapshot.target else None
+    is_named = (tensorflow.package or "").endswith("-cpu")
+    is_for_torch = torch is not None and torch.kind == "cuda"
+    return is_named and is_for_torch and snapshot.origin != "pasted"
 
 
 def _fixes(
