@@ -304,6 +304,27 @@ def test_cudnn_line_is_consistent(name: str, row: Row) -> None:
         assert matrices().find_architecture(ComputeCapability.parse(text))
 
 
+@pytest.mark.parametrize(
+    ("line", "capability", "served"),
+    [
+        ("8.7", "3.5", True),
+        ("8.8", "3.5", False),
+        ("8.8", "5.0", True),
+        ("9.11", "11.0", False),
+        ("9.12", "11.0", True),
+        ("9.20", "8.7", False),
+        ("9.21", "8.7", True),
+        ("9.26", "8.7", False),
+        ("9.28", "11.0", True),
+    ],
+)
+def test_cudnn_holds_code_as_its_wheels_show(
+    line: str, capability: str, served: bool
+) -> None:
+    (row,) = (row for row in rows("cudnn") if row["version"] == line)
+    assert (capability in row["compute_capabilities"]) is served
+
+
 # GPUs
 
 
