@@ -34,6 +34,9 @@ def working_builds(
 
     Empty when no release in our data has one; a rule then offers something else.
     """
+    if snapshot.host.is_tegra:  # published Arm builds are for servers' GPUs
+        why = "take NVIDIA's wheel or container for this JetPack release"
+        return (Fix(effort="environment", why=why),)
     machine = machine_of(snapshot)
     installed = presence.frameworks(snapshot.target).get(framework)
     offered: list[Candidate] = []
