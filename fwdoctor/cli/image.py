@@ -85,7 +85,7 @@ def image(
 
     begun = time.perf_counter()
     from fwdoctor.cli.exit_style import STYLES, errors_styled
-    from fwdoctor.cli.imaging import ImageRequest, run_image
+    from fwdoctor.cli.imaging import ImageRequest, run_image, unmet
     from fwdoctor.cli.telling import further_formats, tell, write_copies
     from fwdoctor.report.registry import FORMATS
 
@@ -107,6 +107,8 @@ def image(
             expect=expect,
         )
         report, code = run_image(request)
+        for reason, _ in unmet(report, request.require):
+            typer.echo(f"fwdoctor: {reason}", err=True)
         look = options.render_options(
             color=color,
             output=output,

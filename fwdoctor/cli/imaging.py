@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from fwdoctor.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from fwdoctor.cli.checking import CheckRequest
     from fwdoctor.expectations.model import Expectations
     from fwdoctor.image.facts import ImageReport
@@ -148,18 +150,34 @@ def exit_code(report: ImageReport, require: tuple[str, ...], fail_on: str) -> Ex
 
     if code_of_findings(report, CheckRequest(fail_on=fail_on)) is ExitCode.FINDINGS:
         return ExitCode.FINDINGS
-    for word in require:
-        rows = [row for row in report.reach if row.framework == word]
-        verdict = report.frameworks.get(word)
-        if not rows or all(row.kind == "cpu" for row in rows):
-            return ExitCode.FINDINGS
-        if verdict is not None and verdict.gpu_usable is False:
-            return ExitCode.FINDINGS
-        if all(row.min_driver is None for row in rows):
-            return ExitCode.NOT_ENOUGH_FACTS
+    for _, code in unmet(report, require):
+        return code
     if report.verdict == "not-enough-facts":
         return ExitCode.NOT_ENOUGH_FACTS
     return ExitCode.OK
+
+
+def unmet(
+    report: ImageReport, require: tuple[str, ...]
+) -> Iterator[tuple[str, ExitCode]]:
+    """What was required and is not so, in words, with the exit code it deserves."""
+    from fwdoctor.presence import FRAMEWORK_NAMES
+
+    for word in require:
+        title = FRAMEWORK_NAMES[word]
+        rows = [row for row in report.reach if row.framework == word]
+        verdict = report.frameworks.get(word)
+        if not rows:
+            yield f"{title} was required and is not in the image", ExitCode.FINDINGS
+        elif all(row.kind == "cpu" for row in rows):
+            reason = f"{title} was required for GPUs and is a CPU-only build"
+            yield reason, ExitCode.FINDINGS
+        elif verdict is not None and verdict.gpu_usable is False:
+            reason = f"{title} was required and cannot use a GPU: {verdict.reason}"
+            yield reason, ExitCode.FINDINGS
+        elif all(row.min_driver is None for row in rows):
+            reason = f"{title} was required, and what it needs is not known"
+            yield reason, ExitCode.NOT_ENOUGH_FACTS
 
 
 def render_image(report: ImageReport, format_name: str, look: RenderOptions) -> str:

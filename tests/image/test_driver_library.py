@@ -123,3 +123,21 @@ def test_one_installation_seen_from_two_prefixes_is_judged_once(
     data = report(path)
     assert [f["code"] for f in data["findings"] if f["code"] == "FW401"] == ["FW401"]
     assert len(data["reach"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("require", "words", "code"),
+    [
+        ("tensorflow", "TensorFlow was required and is not in the image", 1),
+        ("torch", "", 0),
+        ("torch,tensorflow", "TensorFlow was required", 1),
+    ],
+)
+def test_what_was_required_and_is_missing_is_said(
+    tmp_path: Path, require: str, words: str, code: int
+) -> None:
+    path = packed(tmp_path, "")
+    result = CliRunner().invoke(make_app(), ["image", str(path), "--require", require])
+    assert result.exit_code == code, result.output
+    assert words in result.stderr
+    assert bool(words) == bool(result.stderr)
