@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Answer = dict[str, Any]
 MAX_AGE_DAYS = 90
+GPU_EXTRA = "and-cuda"
 TABLES = {
     "cuda": "cuda/toolkits.json",
     "cudnn": "cudnn/releases.json",
@@ -69,7 +70,7 @@ def _release(matrices: Matrices, release: Release) -> Answer:
         "yanked": release.yanked,
         "python": list(release.python),
         "python_free_threaded": list(release.python_free_threaded),
-        "variants": [_variant(matrices, item) for item in release.variants],
+        "variants": [_build(matrices, release, item) for item in release.variants],
         "companions": {k: list(v) for k, v in release.companions.items()},
         "triton": raw.get("triton") or authored.get("triton"),
         "numpy": {"spec": list(release.numpy_specs), "numpy2": dict(release.numpy2)},
@@ -84,6 +85,21 @@ def _release(matrices: Matrices, release: Release) -> Answer:
         "conda": [_variant(matrices, item) for item in release.conda],
         "sources": [*(raw.get("sources") or ()), *(authored.get("sources") or ())],
     }
+
+
+def _build(matrices: Matrices, release: Release, variant: Variant) -> Answer:
+    """A build of the release; pins that stand in its GPU extra are told as such."""
+    answer = _variant(matrices, variant)
+    pins = release.extras.get(GPU_EXTRA, {})
+    if (
+        variant.nvidia_pins
+        or variant.package != release.framework
+        or not variant.compute_capabilities
+        or not pins
+    ):
+        return answer
+    nvidia = {name: pin for name, pin in pins.items() if name.startswith("nvidia-")}
+    return {**answer, "nvidia_pins": nvidia, "nvidia_pins_extra": GPU_EXTRA}
 
 
 def _variant(matrices: Matrices, variant: Variant) -> Answer:

@@ -68,6 +68,17 @@ def test_release_has_the_promised_fields(framework: str) -> None:
     assert all({"source", "fields", "confidence"} <= set(s) for s in found["sources"])
 
 
+def test_gpu_build_of_tensorflow_names_the_pins_of_its_extra() -> None:
+    found = answer("tensorflow", "2.18.0")
+    gpu, *others = found["variants"]
+    assert gpu["nvidia_pins"]["nvidia-cudnn-cu12"] == "==9.3.0.75"
+    assert gpu["nvidia_pins_extra"] == "and-cuda"
+    assert not any(build["nvidia_pins"] for build in others)
+    (oldest, *_) = answer("tensorflow", "2.13.1")["variants"]
+    assert oldest["nvidia_pins"] == {}
+    assert "nvidia_pins_extra" not in oldest
+
+
 def test_release_drivers_are_those_of_the_toolkit() -> None:
     newest = Matrices(MATRICES).versions("torch")[-1]
     gpu_builds = [v for v in answer("torch", newest)["variants"] if v["cuda"]]
