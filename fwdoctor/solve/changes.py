@@ -139,7 +139,7 @@ def _with_newer_driver(
     for branch in _newer_branches(task):
         machine = replace(
             task.machine,
-            driver=DriverVersion.parse(f"{branch.branch}.0"),
+            driver=_branch_alone(branch),
             driver_cuda=branch.cuda,
             os_name="linux",
         )
@@ -147,6 +147,11 @@ def _with_newer_driver(
         if build is not None:
             return branch, build
     return None
+
+
+def _branch_alone(branch: DriverBranch) -> DriverVersion:
+    """Some driver of the branch, of which the newest is what one installs."""
+    return DriverVersion((branch.branch,), str(branch.branch))
 
 
 def _newer_branches(task: Task) -> Iterator[DriverBranch]:
@@ -209,7 +214,7 @@ def driver_change(
     machine = replace(
         task.machine,
         capabilities=(cc,),
-        driver=DriverVersion.parse(f"{branch.branch}.0"),
+        driver=_branch_alone(branch),
         driver_cuda=branch.cuda,
     )
     then = replace(task, machine=machine)
@@ -260,6 +265,10 @@ def _together(
         upgrade = _upgrade(*found, free, snapshot)
         also = _wishes(task)
         yield replace(upgrade, what=f"{upgrade.what}{f', and {also}' if also else ''}")
+        return
+    for change in _platform(framework, free, snapshot):
+        also = _wishes(task)
+        yield replace(change, what=f"{change.what}{f', and {also}' if also else ''}")
         return
     cpu = replace(free, is_cpu=True, request=replace(request, constraints={}))
     build = _first(framework, cpu)

@@ -359,6 +359,26 @@ def test_the_smallest_change_is_offered(
     assert any(words in change.what for change in offered)
 
 
+@pytest.mark.parametrize(
+    ("driver", "constraint", "branch"),
+    [("470", "torch>=2.10", "R525"), ("418.39", "torch>=1.10,<1.13", "R440")],
+)
+def test_the_upgrade_is_to_the_first_branch_that_will_do(
+    driver: str, constraint: str, branch: str, matrices: Matrices
+) -> None:
+    target = f"gpu=T4,driver={driver}"
+    plan = plan_for(matrices, target, "torch", constraints=(constraint,))
+    assert any(f"to {branch} or newer" in change.what for change in plan.changes)
+
+
+def test_wsl_is_offered_with_another_manager_where_it_takes_both(
+    matrices: Matrices,
+) -> None:
+    target = "gpu=RTX 5090,driver=581.15,os=windows"
+    plan = plan_for(matrices, target, "tensorflow", manager="pip")
+    assert any("WSL 2" in c.what and "pip" in c.what for c in plan.changes)
+
+
 def test_another_channel_is_offered(matrices: Matrices) -> None:
     plan = plan_for(matrices, "gpu=RTX 5090,driver=580", "tensorflow", manager="pip")
     assert plan.outcome == "impossible"
