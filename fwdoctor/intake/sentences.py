@@ -176,6 +176,11 @@ _BRACKETED = re.compile(
     rf"[(\[]((?:{_OWN_SYSTEM}|apple m[1-5])(?:[ -]?\d[\d.]{{0,8}})?)[)\]]",
     re.IGNORECASE,
 )
+_SEVERAL_SYSTEMS = re.compile(
+    r"\b(?:linux|windows)\b.{0,60}\b(?:or|and)\b.{0,60}\bmac ?os\b"
+    r"|\bmac ?os\b.{0,60}\b(?:or|and)\b.{0,60}\b(?:linux|windows)\b",
+    re.IGNORECASE,
+)
 _VERSIONED_OS = re.compile(
     rf"(?<![\w:/-])(?:{DISTRIBUTION_PATTERN}|windows|macos)[ -]?(?:leap )?\d{{1,2}}"
     r"(?:\.\d{1,2}){0,2}(?![\d.]*-\d)",
@@ -319,6 +324,8 @@ def _read_versions(found: Collector, sentence: str, lower: str, offset: int) -> 
 
 
 def _read_place(found: Collector, sentence: str, offset: int) -> None:
+    if _SEVERAL_SYSTEMS.search(sentence):
+        return  # advice for everyone, or a list of what is supported
     for pattern in (_PLACE, _VERSIONED_OS):
         match = pattern.search(sentence)
         if match and is_own(sentence, match.start()):

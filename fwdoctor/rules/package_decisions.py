@@ -33,6 +33,7 @@ _FAMILIES = {
     "tensorflow-cpu": "tensorflow",
 }
 _TORCH_KIN = frozenset({"torchvision", "torchaudio", "torchtext", "xformers"})
+_INDEX = re.compile(r"download\.pytorch\.org/whl/(cu\d{2,3})\b")
 _VERSION = re.compile(r"\d+(?:\.\w+)+")
 
 
@@ -137,6 +138,10 @@ def decide_pip_none(told: Told, heard: Heard) -> Reading | None:
     if release is not None and release.python:
         if python and python not in release.python:
             return Reading("python-unsupported", _wheels_of(wanted, release, python))
+        label = _unpublished_label(wanted, release, snapshot)
+        if label is not None:
+            why = f"there is no build +{label} of {wanted}"
+            return Reading("wrong-index-or-pin", why)
         if not _is_published(release, wanted.package, snapshot):
             return _not_published(wanted, release, snapshot)
         return None if python else _by_newer_pythons(wanted, release, heard)
@@ -144,6 +149,23 @@ def decide_pip_none(told: Told, heard: Heard) -> Reading | None:
         why = f"the index had no wheel of {wanted} for Python {python}"
         return Reading("python-unsupported", why)
     return None
+
+
+def _unpublished_label(
+    wanted: Wanted, release: Release, snapshot: Snapshot
+) -> str | None:
+    """The CUDA build that the install line asks for, if it was never made."""
+    indexes = [
+        found[1]
+        for command in snapshot.commands
+        for text in command.sources
+        if (found := _INDEX.search(text))
+    ]
+    label = wanted.label or (indexes[0] if len(set(indexes)) == 1 else None)
+    made = {v.variant for v in release.variants if v.package == wanted.package}
+    if label is None or not label.startswith("cu") or not made or label in made:
+        return None
+    return label
 
 
 def _by_newer_pythons(wanted: Wanted, release: Release, heard: Heard) -> Reading | None:

@@ -64,6 +64,7 @@ def test_what_the_reporter_has(text: str, expected: dict[str, str]) -> None:
         "gcc (Ubuntu 9.4.0-1ubuntu1~20.04.1) 9.4.0",
         "supported by this version of PyTorch is (7.0) - (12.0)",
         "2024-03-10 19:15:45.018171: I tensorflow 2.15 python 3.9",
+        "Set LD_LIBRARY_PATH on Linux or DYLD_LIBRARY_PATH on Mac OS.",
     ],
 )
 def test_what_somebody_else_has(text: str) -> None:

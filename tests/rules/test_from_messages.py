@@ -496,6 +496,23 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
         {},
         "python-unsupported",
     ),
+    "nothing on offer, an index without the release": (
+        (
+            "ERROR: Could not find a version that satisfies the requirement"
+            " torch==2.7.1 (from versions: none)"
+        ),
+        {
+            "commands": [
+                {
+                    "tool": "pip",
+                    "action": "install",
+                    "requirements": ["torch==2.7.1"],
+                    "sources": ["https://download.pytorch.org/whl/cu127"],
+                }
+            ]
+        },
+        "wrong-index-or-pin",
+    ),
     "an old pin, newer ones on offer": (
         (
             "Could not find a version that satisfies the requirement tensorflow==1.3.0"
