@@ -181,6 +181,11 @@ def test_toolkit_targets_are_known_and_sorted(name: str, row: Row) -> None:
     assert set(row["ptx"]) <= set(row["sass"])
 
 
+def test_newest_gcc_never_falls_from_toolkit_to_toolkit() -> None:
+    newest = [row["max_gcc"] for row in rows("toolkits")]
+    assert newest == sorted(newest)
+
+
 # Compute capabilities
 
 
