@@ -72,24 +72,24 @@ def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
 
 def _without_interpreter(target: Environment, problem: str) -> Problem:
     """Its packages are there, and the link to Python leads nowhere."""
-    minor = ".".join((target.python_version or "").split(".")[:2])
-    is_uvs = target.kind == "venv" and fixes.manager_of(target) == "uv" and minor
-    command = f"uv venv --allow-existing --python {minor}"
     return Problem(
         subject=target.prefix,
         message=f"the Python of the environment {target.prefix} is gone",
         detail=problem,
         evidence=(Evidence(fact="problem", value=problem, source="environments"),),
-        fix=(
-            Fix(
-                effort="environment",
-                commands=(f"{command} {fixes.shell_word(target.prefix)}",)
-                if is_uvs
-                else (),
-                why="give the environment its interpreter back"
-                if is_uvs
-                else f"install Python {minor or 'again'} where it was, or make the"
-                " environment anew",
-            ),
-        ),
+        fix=(_give_interpreter(target),),
     )
+
+
+def _give_interpreter(target: Environment) -> Fix:
+    """uv mends the link in place; venv would keep the broken one."""
+    minor = ".".join((target.python_version or "").split(".")[:2])
+    if target.kind == "venv" and fixes.manager_of(target) == "uv" and minor:
+        prefix = fixes.shell_word(target.prefix)
+        command = f"uv venv --allow-existing --python {minor} {prefix}"
+        why = "give the environment its interpreter back"
+        return Fix(effort="environment", commands=(command,), why=why)
+    why = (
+        f"install Python {minor or 'again'} where it was, or make the environment anew"
+    )
+    return Fix(effort="environment", why=why)
