@@ -82,7 +82,7 @@ def _without_interpreter(target: Environment, problem: str) -> Problem:
 
 
 def _give_interpreter(target: Environment) -> Fix:
-    """uv mends the link in place; venv would keep the broken one."""
+    """A link mended in place by uv; venv would keep the broken one."""
     minor = ".".join((target.python_version or "").split(".")[:2])
     if target.kind == "venv" and fixes.manager_of(target) == "uv" and minor:
         prefix = fixes.shell_word(target.prefix)
