@@ -347,6 +347,12 @@ def test_gpu_names_and_aliases_are_unique() -> None:
     assert len({*names, *aliases}) == len(names) + len(aliases)
 
 
+def test_a_turing_board_is_not_told_to_need_a_driver_that_listed_it_late() -> None:
+    turing = [g for g in rows("gpus") if g["compute_capability"] == "7.5"]
+    late = {gpu["name"] for gpu in turing if "first_driver" in gpu}
+    assert late == {"NVIDIA GeForce GTX 1630", "NVIDIA T400E"}
+
+
 def test_gpus_that_read_alike_have_one_compute_capability() -> None:
     for gpu in rows("gpus"):
         for name in (gpu["name"], *gpu.get("aliases", ())):
