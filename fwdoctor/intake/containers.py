@@ -71,7 +71,9 @@ _FLAGS = frozenset(
         *("-idt", "-tid", "-tdi", "--publish-all", "--quiet", "-q", "--cleanenv"),
     }
 )
-_PROMPT = re.compile(r"^[\w.-]{1,32}@[0-9a-f]{12}:[^\n]{0,80}[#$]", re.MULTILINE)
+_PROMPT = re.compile(
+    r"^(?:[\w.-]{1,32}@[0-9a-f]{12}:[^\n]{0,80}|\(container\) ?)[#$]", re.MULTILINE
+)
 # A pod is called by its deployment, its replica set and its own five letters; the host
 # of a container by the beginning of its id.
 _HOST = r"(?:running on this host \(|information for host: |hostname: )"

@@ -62,7 +62,7 @@ _GPUS_SEEN = re.compile(
 )
 _NO_GPU_SEEN = re.compile(
     r"Num GPUs Available: {1,3}0\b|Skipping registering GPU devices"
-    r"|list_physical_devices\(['\"]GPU['\"]\)[ \t]{0,4}(?:->|=|:)?[ \t\n]{0,4}\[\]"
+    r"|list_physical_devices\(['\"]GPU['\"]\)[ \t]{0,4}(?:->|=|:|#)?[ \t\n]{0,4}\[\]"
     r"|\[PhysicalDevice\(name='/physical_device:CPU:0', device_type='CPU'\)\]"
 )
 _TOO_NEW = re.compile(

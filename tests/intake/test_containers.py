@@ -74,6 +74,7 @@ def test_text_of_the_toolkit_comes_from_a_container() -> None:
     ("text", "kind"),
     [
         ("root@3f2a1b4c5d6e:/workspace# nvidia-smi\n", "docker"),
+        ("(container) $ nvidia-smi -L\n", "docker"),
         ("  limits:\n    nvidia.com/gpu: 1\n", "kubernetes"),
         ("$ kubectl logs pod\n", "kubernetes"),
         ("running on this host (train-5f7d446b77-kmsxn): it\n", "kubernetes"),
