@@ -46,11 +46,11 @@ def _platform(subdir: str, cuda: str | None, *, is_old: bool) -> Iterator[str]:
 
 
 def _spec(pin: Pin) -> str:
-    if not pin.is_exact:
-        return _text(pin.version)
+    wanted = f"=={pin.version}" if pin.is_exact else pin.version
     if pin.build:
-        version, build = _text(f"=={pin.version}"), _text(pin.build)
-        return f"{{ version = {version}, build = {build} }}"
+        return f"{{ version = {_text(wanted)}, build = {_text(pin.build)} }}"
+    if not pin.is_exact:
+        return _text(wanted)
     if pin.role == "library":
         return _text(f"{pin.version}.*")
     return _text(f"=={pin.version}")

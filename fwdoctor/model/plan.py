@@ -95,7 +95,7 @@ class Pin:
     def match_spec(self) -> str:
         """The requirement in conda's spelling."""
         build = f"={self.build}" if self.build else ""
-        joint = "=" if self.is_exact else ""
+        joint = "=" if self.is_exact or self.version == "*" else ""
         return f"{self.name}{joint}{self.version}{build}"
 
 

@@ -252,6 +252,27 @@ def _conda_pins(
                         why=why,
                     )
     yield from _cudnn_package(cudas, machine, matrices, channel)
+    yield from _arm_variant(builds, matrices, channel)
+
+
+def _arm_variant(
+    builds: Sequence[Candidate], matrices: Matrices, channel: str
+) -> Iterator[Pin]:
+    """What lets conda's solver take builds for Jetson, which exclude those of servers.
+
+    https://github.com/conda-forge/conda-forge-repodata-patches-feedstock/pull/973
+    """
+    tegra = {row.compute_capability for row in matrices.architectures() if row.is_tegra}
+    targets = (set(build.variant.compute_capabilities) for build in builds)
+    if any(found and found <= tegra for found in targets):
+        yield Pin(
+            name="arm-variant",
+            version="*",
+            role="library",
+            index=channel,
+            build="tegra",
+            why="without it the solver takes builds for Arm servers",
+        )
 
 
 def _cudnn_package(

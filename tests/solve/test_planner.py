@@ -421,6 +421,17 @@ def test_a_label_in_a_constraint_is_explained(matrices: Matrices) -> None:
     assert "label" in (caught.value.hint or "")
 
 
+def test_a_jetson_gets_the_channels_builds_for_it(matrices: Matrices) -> None:
+    from fwdoctor.solve.commands import install_commands
+
+    target = "gpu=Jetson AGX Orin,driver=540.4.0,arch=aarch64,python=3.10"
+    (environment,) = plan_for(matrices, target, "torch").environments
+    assert '"arm-variant=*=tegra"' in " ".join(install_commands(environment))
+    server = "gpu=GH200,driver=560.35.03,arch=aarch64,python=3.10"
+    plan = plan_for(matrices, server, "torch", manager="conda")
+    assert plan.environments[0].find_pin("arm-variant") is None
+
+
 def test_no_gpu_means_cpu_builds(matrices: Matrices) -> None:
     plan = plan_for(matrices, "gpu=none")
     (environment,) = plan.environments
