@@ -187,9 +187,15 @@ def _is_tag(wanted: str, own: str) -> bool:
 
 
 def _is_platform(wanted: str, config: Config) -> bool:
-    """linux/arm64 means every variant of it."""
+    """linux/arm64 means every variant of it, as arm64 and linux/aarch64 do."""
     have = config.platform or ""
-    return have == wanted or have.startswith(f"{wanted}/")
+    parts = wanted.lower().split("/")
+    if len(parts) == 1:
+        parts.insert(0, "linux")
+    parts[1] = _MACHINES.get(parts[1], parts[1])
+    plain = "/".join(parts)
+    usual = plain.removesuffix("/v8") if parts[1] == "arm64" else plain
+    return have in (plain, usual) or have.startswith(f"{plain}/")
 
 
 def _choose_docker(

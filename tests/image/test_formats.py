@@ -156,6 +156,18 @@ def test_the_platform_asked_for(two_platforms: Path, wanted: str) -> None:
         assert image.config.platform == wanted
 
 
+@pytest.mark.parametrize("wanted", ["arm64", "linux/aarch64", "linux/arm64/v8"])
+def test_a_platform_in_the_words_docker_takes(two_platforms: Path, wanted: str) -> None:
+    with open_image(Request(path=str(two_platforms), platform=wanted)) as image:
+        assert image.config.platform == "linux/arm64"
+
+
+@pytest.mark.parametrize("wanted", ["", "linux/arm/v7", "windows/arm64", "/"])
+def test_another_platform_is_not_taken_for_it(two_platforms: Path, wanted: str) -> None:
+    with pytest.raises(ImageError, match="no image of platform"):
+        open_image(Request(path=str(two_platforms), platform=wanted)).__enter__()
+
+
 def test_a_platform_that_is_not_there_names_those_that_are(two_platforms: Path) -> None:
     request = Request(path=str(two_platforms), platform="linux/s390x")
     with pytest.raises(ImageError, match=r"linux/amd64, linux/arm64"):
