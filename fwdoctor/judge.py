@@ -202,6 +202,8 @@ def _headline(
         return pasted
     if word == "nothing-to-check" and presence.has_nvidia_gpu(snapshot) is False:
         return _headline_without_gpu(snapshot, verdicts)
+    if word == "nothing-to-check":
+        return "This is not about an NVIDIA GPU: nothing to check."
     if word == "not-enough-facts":
         return "Not enough facts to say whether the GPU can be used."
     if presence.has_nvidia_gpu(snapshot) is False:

@@ -14,7 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fwdoctor.model.finding import Report
-    from fwdoctor.model.snapshot import Driver, Framework, Gpu, SmokeResult, Snapshot
+    from fwdoctor.model.snapshot import (
+        Driver,
+        Framework,
+        Gpu,
+        PciDevice,
+        SmokeResult,
+        Snapshot,
+    )
 
 Status = Literal["ok", "FAIL", "warn", "none", "?"]
 
@@ -50,18 +57,24 @@ def _gpu_rows(report: Report) -> Iterator[Row]:
         return
     found = [d for d in snapshot.pci or () if d.kind == "gpu"]
     for device in found:
-        vendor = {"nvidia": "NVIDIA", "amd": "AMD", "intel": "Intel"}.get(device.vendor)
-        driver = device.kernel_driver or "no kernel driver"
-        is_away = driver in presence.PASSED_THROUGH
-        if is_away:
-            driver = f"handed to a virtual machine ({driver})"
+        is_away = device.kernel_driver in presence.PASSED_THROUGH
         status: Status = "?" if device.vendor == "nvidia" and not is_away else "none"
-        text = f"{vendor or 'GPU'} device {device.device_id}, {driver}"
-        yield Row(status=status, label="GPU", text=text)
+        yield Row(status=status, label="GPU", text=_device_text(device, snapshot))
     if not found:
         is_there = presence.has_nvidia_gpu(snapshot)
         text = "no NVIDIA GPU found" if is_there is False else "not known"
         yield Row(status="none" if is_there is False else "?", label="GPU", text=text)
+
+
+def _device_text(device: PciDevice, snapshot: Snapshot) -> str:
+    vendor = {"nvidia": "NVIDIA", "amd": "AMD", "intel": "Intel"}.get(device.vendor)
+    name = f"{vendor or 'GPU'} device {device.device_id}".rstrip()
+    driver = device.kernel_driver
+    if driver in presence.PASSED_THROUGH:
+        return f"{name}, handed to a virtual machine ({driver})"
+    if driver is None and snapshot.origin == "pasted":
+        return name  # the text need not say
+    return f"{name}, {driver or 'no kernel driver'}"
 
 
 def _gpu_text(gpu: Gpu) -> str:

@@ -57,6 +57,18 @@ def test_questions_are_shown(fwdoctor: Run) -> None:
     assert result.stdout.count("\nask ") >= 1
 
 
+def test_another_makers_gpu_is_not_ours_to_judge(fwdoctor: Run, tmp_path: Path) -> None:
+    report = tmp_path / "report.txt"
+    report.write_text(
+        "Wheels for ROCm, please\n\nI own an RX 9070 XT. Using WSL2 with ROCm 6.4.\n",
+        "utf-8",
+    )
+    result = fwdoctor("triage", str(report))
+    assert result.returncode == 0
+    assert "not about an NVIDIA GPU: nothing to check" in result.stdout
+    assert "GPU         AMD device\n" in result.stdout
+
+
 def test_standard_input(tmp_path: Path) -> None:
     result = subprocess.run(
         [sys.executable, "-m", "fwdoctor", "triage", "-", "--format", "json"],
