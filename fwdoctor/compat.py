@@ -42,7 +42,7 @@ def driver_runs(
     floor = least_driver(cuda, matrices, os_name=os_name)
     if driver_cuda is not None and driver_cuda >= cuda:
         return Verdict(ok=True, how="native", reason=f"it speaks CUDA {driver_cuda}")
-    if driver_cuda is not None:
+    if driver_cuda is not None and not _is_below(driver, floor):
         return _speaks_less(cuda, driver_cuda, matrices, floor)
     if driver is None or floor is None:
         return Verdict(ok=None, reason=f"the driver CUDA {cuda} needs is not known")
@@ -54,6 +54,13 @@ def driver_runs(
         how: Literal["minor-version", "native"] = "minor-version" if own else "native"
         return Verdict(ok=True, how=how, reason=f"CUDA {cuda.major}.x needs {floor}")
     return _too_old(cuda, matrices, floor)
+
+
+def _is_below(driver: DriverVersion | None, floor: DriverVersion | None) -> bool:
+    """The branch has minor-version compatibility from `floor` on: 450.80.02 in R450."""
+    if driver is None or floor is None:
+        return False
+    return driver.branch == floor.branch and driver < floor
 
 
 def _speaks_less(

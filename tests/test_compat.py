@@ -46,6 +46,22 @@ def test_driver_runs_on_linux(
     assert (verdict.ok, verdict.how) == (ok, how)
 
 
+@pytest.mark.parametrize(
+    ("driver", "speaks", "ok"),
+    [("450.51.06", (11, 0), False), ("450.80.02", (11, 0), True)],
+)
+def test_a_branch_has_minor_versions_from_its_floor_on(
+    driver: str, speaks: tuple[int, int], ok: bool
+) -> None:
+    verdict = compat.driver_runs(
+        CudaVersion(11, 8),
+        MATRICES,
+        driver=DriverVersion.parse(driver),
+        driver_cuda=CudaVersion(*speaks),
+    )
+    assert verdict.ok is ok
+
+
 def test_driver_numbers_of_windows_are_not_those_of_linux() -> None:
     driver = DriverVersion.parse("527.41")
     cuda = CudaVersion(12, 0)
