@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from fwdoctor.matrices.load import Matrices
     from fwdoctor.model.snapshot import Snapshot
 
+_FIRST = ("os", "gpu", "driver")
 _BRANCH = re.compile(r"[rR]?(\d{3})")
 
 
@@ -29,9 +30,10 @@ def apply_assumptions(
 ) -> Snapshot:
     """The snapshot with these facts replaced; raises UsageError for a bad one.
 
-    The system comes first, since a driver's number is read by it.
+    In an order of their own: a driver's number is read by the system, and a machine
+    that is given a GPU forgets what was said of its lack of a driver.
     """
-    for text in sorted(assumptions, key=lambda text: not text.startswith("os=")):
+    for text in sorted(assumptions, key=_turn):
         fact, found, value = text.partition("=")
         fact = fact.strip().lower()
         if not found or fact not in _ASSUMABLE or not value.strip():
@@ -45,6 +47,11 @@ def apply_assumptions(
         except ValueError as error:
             raise UsageError("bad-assumption", f"--assume {fact}: {error}") from error
     return snapshot
+
+
+def _turn(text: str) -> int:
+    fact = text.partition("=")[0].strip().lower()
+    return _FIRST.index(fact) if fact in _FIRST else len(_FIRST)
 
 
 def _noted(

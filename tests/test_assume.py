@@ -62,6 +62,11 @@ def test_the_order_of_system_and_driver_does_not_matter() -> None:
     assert str(one.driver.cuda_driver_version) == "12.4"
 
 
+@pytest.mark.parametrize("facts", [("cuda=12.4", "gpu=T4"), ("gpu=T4", "cuda=12.4")])
+def test_the_order_of_gpu_and_cuda_does_not_matter(facts: tuple[str, str]) -> None:
+    assert str(_assumed(*facts).driver.cuda_driver_version) == "12.4"
+
+
 def test_a_gpu_alone_does_not_blame_the_driver() -> None:
     report = judge(_assumed("gpu=RTX 4090"), Matrices())
     assert not [f for f in report.findings if f.severity == "error"]
