@@ -57,8 +57,11 @@ def driver_runs(
 
 
 def _is_below(driver: DriverVersion | None, floor: DriverVersion | None) -> bool:
-    """The branch has minor-version compatibility from `floor` on: 450.80.02 in R450."""
-    if driver is None or floor is None:
+    """The branch has minor-version compatibility from `floor` on: 450.80.02 in R450.
+
+    Of a branch alone, "450", the version is not known.
+    """
+    if driver is None or floor is None or len(driver.parts) == 1:
         return False
     return driver.branch == floor.branch and driver < floor
 

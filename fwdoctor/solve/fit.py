@@ -151,32 +151,10 @@ def driver_verdict(
     """Whether the driver runs builds for this CUDA; None without a known driver."""
     if machine.driver is None and machine.driver_cuda is None:
         return None
-    verdict = compat.driver_runs(
+    return compat.driver_runs(
         cuda,
         matrices,
         driver=machine.driver,
         driver_cuda=machine.driver_cuda,
         os_name=machine.os_name,
     )
-    if verdict.how == "minor-version":
-        return _with_floor(verdict, cuda, machine, matrices)
-    return verdict
-
-
-def _with_floor(
-    verdict: Verdict, cuda: CudaVersion, machine: Machine, matrices: Matrices
-) -> Verdict:
-    """No for the first drivers of a branch, which a plan's own least driver excludes.
-
-    A branch alone ("450") is not held against it, nor is a driver whose CUDA comes
-    from compat libraries.
-    """
-    driver = machine.driver
-    least = compat.least_driver(cuda, matrices, os_name=machine.os_name)
-    if driver is None or least is None or driver >= least or "." not in str(driver):
-        return verdict
-    own = compat.driver_speaks(driver, matrices, os_name=machine.os_name)
-    if machine.driver_cuda not in (None, own):
-        return verdict
-    reason = f"CUDA {cuda.major}.x needs driver {least} or newer"
-    return Verdict(ok=False, reason=reason, needs=str(least))
