@@ -370,13 +370,14 @@ def python_runs(release: Release, python: str, variant: Variant | None) -> Verdi
     return Verdict(ok=False, reason=f"{name} has wheels for Python {span}", needs=span)
 
 
-def glibc_runs(release: Release, glibc: str) -> Verdict:
-    """Is this glibc new enough for the release's Linux wheels?"""
-    if release.glibc_min is None:
+def glibc_runs(release: Release, glibc: str, variant: Variant | None = None) -> Verdict:
+    """Is this glibc new enough for the release's Linux wheels, or this one of them?"""
+    least = (variant.glibc_min if variant else None) or release.glibc_min
+    if least is None:
         return Verdict(ok=None, reason="the glibc it needs is not known")
-    ok = _numbers(glibc) >= _numbers(release.glibc_min)
+    ok = _numbers(glibc) >= _numbers(least)
     return Verdict(
         ok=ok,
-        reason=f"{release.framework} {release.version} needs glibc {release.glibc_min}",
-        needs=None if ok else release.glibc_min,
+        reason=f"{release.framework} {release.version} needs glibc {least}",
+        needs=None if ok else least,
     )

@@ -116,7 +116,8 @@ def _variant(matrices: Matrices, variant: Variant) -> Answer:
         "min_driver": _least_drivers(matrices, variant.cuda),
         "nvidia_pins": dict(variant.nvidia_pins),
     }
-    return {**answer, "build": variant.build} if variant.build else answer
+    rarer = {"build": variant.build, "glibc_min": variant.glibc_min}
+    return answer | {name: value for name, value in rarer.items() if value}
 
 
 def _least_drivers(matrices: Matrices, cuda: CudaVersion | None) -> Answer:

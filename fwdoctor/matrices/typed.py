@@ -42,6 +42,7 @@ def read_variant(row: Record) -> Variant:
         kernel_ptx=row.parsed_list("generated_kernel_ptx", _capability) or None,
         nvidia_pins=row.mapping("nvidia_pins"),
         build=row.get("build", str),
+        glibc_min=row.get("glibc_min", str),
     )
 
 

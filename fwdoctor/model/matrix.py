@@ -30,6 +30,7 @@ class Variant:
     kernel_ptx: tuple[ComputeCapability, ...] | None = None
     nvidia_pins: Mapping[str, str] = field(default_factory=dict)
     build: str | None = None  # conda build string pattern
+    glibc_min: str | None = None  # where it differs from the release's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

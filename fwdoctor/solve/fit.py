@@ -45,9 +45,6 @@ def release_obstacles(release: Release, machine: Machine) -> Iterator[Obstacle]:
             reason=f"its library search path lacks {folders}: {name} from PyPI"
             " does not find NVIDIA's wheels there and skips the GPU",
         )
-    if machine.glibc and compat.glibc_runs(release, machine.glibc).ok is False:
-        reason = f"needs glibc {release.glibc_min}; here it is {machine.glibc}"
-        yield Obstacle(kind="glibc", reason=reason)
 
 
 def variant_obstacles(
@@ -58,6 +55,11 @@ def variant_obstacles(
         verdict = compat.python_runs(release, machine.python, variant)
         if verdict.ok is False:
             yield Obstacle(kind="python", reason=verdict.reason)
+    if machine.glibc and not machine.is_conda:
+        least = compat.glibc_runs(release, machine.glibc, variant).needs
+        if least is not None:
+            reason = f"needs glibc {least}; here it is {machine.glibc}"
+            yield Obstacle(kind="glibc", reason=reason)
     if variant.cuda is None:
         return
     for gpu, verdict in zip(

@@ -318,7 +318,8 @@ def _virtual_packages(builds: Sequence[Candidate], machine: Machine) -> dict[str
     found: dict[str, str] = {}
     if cudas:
         found["__cuda"] = str(machine.driver_cuda or max(cudas))
-    needed = [b.release.glibc_min for b in builds if b.release.glibc_min]
+    least = [b.variant.glibc_min or b.release.glibc_min for b in builds]
+    needed = [glibc for glibc in least if glibc]
     glibc = machine.glibc or max(needed, key=_order, default=None)
     if glibc and machine.platform.startswith("linux"):
         found["__glibc"] = glibc
