@@ -150,7 +150,7 @@ def _without_gpu(snapshot: Snapshot, value: str) -> Snapshot:
 
 
 def _gpu_called(index: int, name: str, matrices: Matrices) -> Gpu:
-    model = matrices.find_gpu(name)
+    model = matrices.find_typed_gpu(name)
     if model is not None:
         return Gpu(
             index=index, name=model.name, compute_capability=model.compute_capability

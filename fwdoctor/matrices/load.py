@@ -189,6 +189,17 @@ class Matrices:
         plain = (_plain_gpu_name(text) for text in _gpu_names(name))
         return next((known[text] for text in plain if text in known), None)
 
+    def find_typed_gpu(self, text: str) -> GpuModel | None:
+        """The GPU a person means: also a GeForce by its number, "4090" or "1080 Ti".
+
+        Not for texts that somebody pasted, which are full of numbers.
+        """
+        found = self.find_gpu(text)
+        if found is not None or not _NUMBER.fullmatch(text.strip().lower()):
+            return found
+        models = (self.find_gpu(f"{series} {text}") for series in ("RTX", "GTX"))
+        return next((m for m in models if m and m.segment == "geforce"), None)
+
     def find_gpu_by_device_id(self, device_id: str) -> GpuModel | None:
         """The GPU with this PCI device id (four hex digits)."""
         wanted = device_id.lower().removeprefix("0x")
@@ -231,6 +242,7 @@ def _gpu_names(name: str) -> Iterator[str]:
         yield _EXTENT.sub("", name)
 
 
+_NUMBER = re.compile(r"\d{3,4} ?(ti|super)?( super)?")
 _VENDOR_WORDS = ("nvidia", "geforce", "graphics", "gpu", "tesla", "quadro")
 
 

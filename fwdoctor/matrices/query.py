@@ -245,7 +245,7 @@ def _cuda_of(row: Answer, version: str) -> str | None:
 
 def find_gpu(matrices: Matrices, name: str) -> Answer:
     """A GPU by name or alias, with the toolkits and drivers that support it."""
-    gpu = matrices.find_gpu(name)
+    gpu = matrices.find_typed_gpu(name)
     if gpu is None:
         known = {_short(model.name): model.name for model in matrices.gpus()}
         wanted = _short(name)

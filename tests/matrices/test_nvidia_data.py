@@ -443,6 +443,23 @@ def test_a_part_of_nothing_known_is_unknown(name: str) -> None:
     assert matrices().find_gpu(name) is None
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("4090", "NVIDIA GeForce RTX 4090"),
+        ("1080 Ti", "NVIDIA GeForce GTX 1080 Ti"),
+        ("2080ti", "NVIDIA GeForce RTX 2080 Ti"),
+        ("Tesla T4", "Tesla T4"),
+        ("4000", None),  # several workstation cards
+        ("9999", None),
+    ],
+)
+def test_a_person_may_say_the_number_alone(text: str, name: str | None) -> None:
+    found = matrices().find_typed_gpu(text)
+    assert (found.name if found else None) == name
+    assert not text[0].isdigit() or matrices().find_gpu(text) is None
+
+
 # Codes and forward compatibility
 
 # CUresult in cuda.h of CUDA 13.5
