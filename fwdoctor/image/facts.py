@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from fwdoctor.model.finding import Report
+from fwdoctor.model.lazy_dataclass import dataclass
 from fwdoctor.versions import ComputeCapability, CudaVersion, DriverVersion
 
 ImageKind = Literal["root", "bundle", "oci", "docker", "tar", "build"]

@@ -7,8 +7,9 @@ JSON files; `Matrices.raw` gives them back for display.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from fwdoctor.model.lazy_dataclass import dataclass
 from fwdoctor.versions import ComputeCapability, CudaVersion, DriverVersion
 
 

@@ -6,9 +6,10 @@ A Plan is data: `envs/` writes files from it, `report/` words it, nothing runs i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
+from fwdoctor.model.lazy_dataclass import dataclass
 from fwdoctor.versions import ComputeCapability, CudaVersion, DriverVersion
 
 FrameworkName = Literal["torch", "tensorflow"]

@@ -7,9 +7,10 @@ Every field that was not established is None or empty; why it was not is in the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
+from fwdoctor.model.lazy_dataclass import dataclass
 from fwdoctor.versions import ComputeCapability, CudaVersion, DriverVersion
 
 SCHEMA_VERSION = 1
