@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from fwdoctor.matrices.load import Matrices
     from fwdoctor.model.snapshot import Snapshot
 
-_FIRST = ("os", "gpu", "driver")
 _BRANCH = re.compile(r"[rR]?(\d{3})")
 
 
@@ -30,20 +29,19 @@ def apply_assumptions(
 ) -> Snapshot:
     """The snapshot with these facts replaced; raises UsageError for a bad one.
 
-    In an order of their own: a driver's number is read by the system, and a machine
-    that is given a GPU forgets what was said of its lack of a driver.
+    They are taken in the order of `ASSUMABLE`.
     """
     for text in sorted(assumptions, key=_turn):
         fact, found, value = text.partition("=")
         fact = fact.strip().lower()
-        if not found or fact not in _ASSUMABLE or not value.strip():
-            known = ", ".join(sorted(_ASSUMABLE))
+        if not found or fact not in ASSUMABLE or not value.strip():
+            known = ", ".join(sorted(ASSUMABLE))
             raise UsageError(
                 "bad-assumption",
                 f"--assume {text!r}: not one of {known} followed by =VALUE",
             )
         try:
-            snapshot = _ASSUMABLE[fact](snapshot, value.strip(), matrices)
+            snapshot = ASSUMABLE[fact](snapshot, value.strip(), matrices)
         except ValueError as error:
             raise UsageError("bad-assumption", f"--assume {fact}: {error}") from error
     return snapshot
@@ -51,7 +49,7 @@ def apply_assumptions(
 
 def _turn(text: str) -> int:
     fact = text.partition("=")[0].strip().lower()
-    return _FIRST.index(fact) if fact in _FIRST else len(_FIRST)
+    return list(ASSUMABLE).index(fact) if fact in ASSUMABLE else len(ASSUMABLE)
 
 
 def _noted(
@@ -202,11 +200,13 @@ def _glibc(snapshot: Snapshot, value: str, matrices: Matrices) -> Snapshot:
     return replace(snapshot, host=host, assumptions=noted)
 
 
-_ASSUMABLE: dict[str, Callable[[Snapshot, str, Matrices], Snapshot]] = {
+# In the order they are taken: a driver's number is read by the system, and a machine
+# that is given a GPU forgets what was said of its lack of a driver.
+ASSUMABLE: dict[str, Callable[[Snapshot, str, Matrices], Snapshot]] = {
+    "os": _os,
+    "gpu": _gpu,
     "driver": _driver,
     "cuda": _cuda,
-    "gpu": _gpu,
-    "os": _os,
     "python": _python,
     "glibc": _glibc,
 }

@@ -45,7 +45,6 @@ def driver_branch_for(
     Without `least` it is newer than the driver here. Where no driver is installed and
     support of these GPUs has ended, it is the last branch that drives them.
     """
-    month = (snapshot.created_at or "")[:7]
     installed = snapshot.driver.version
     needed = {
         device.architecture
@@ -54,12 +53,10 @@ def driver_branch_for(
     }
     last = None
     for branch in matrices.driver_branches():
-        is_long_lived = branch.kind in ("LTS", "production")
-        if not is_long_lived or not needed <= set(branch.architectures):
+        if not _is_long_lived(branch) or not needed <= set(branch.architectures):
             continue
         last = branch
-        is_alive = not branch.end_of_life or branch.end_of_life >= month
-        if is_alive and _is_enough(branch, least, installed):
+        if _is_alive(branch, snapshot) and _is_enough(branch, least, installed):
             return branch
     return last if least is None and installed is None else None
 
@@ -76,17 +73,26 @@ def driver_branch_from(
     snapshot: Snapshot, matrices: Matrices, first: int
 ) -> int | None:
     """The oldest long-lived, still supported branch from `first` on."""
-    month = (snapshot.created_at or "")[:7]
     return next(
         (
             branch.branch
             for branch in matrices.driver_branches()
-            if branch.kind in ("LTS", "production")
+            if _is_long_lived(branch)
             and branch.branch >= first
-            and (not branch.end_of_life or branch.end_of_life >= month)
+            and _is_alive(branch, snapshot)
         ),
         None,
     )
+
+
+def _is_long_lived(branch: DriverBranch) -> bool:
+    return branch.kind in ("LTS", "production")
+
+
+def _is_alive(branch: DriverBranch, snapshot: Snapshot) -> bool:
+    """Whether NVIDIA still mends the branch in the month of the snapshot."""
+    month = (snapshot.created_at or "")[:7]
+    return not branch.end_of_life or branch.end_of_life >= month
 
 
 def need_proprietary(

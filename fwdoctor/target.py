@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from fwdoctor.assume import apply_assumptions
+from fwdoctor.assume import ASSUMABLE, apply_assumptions
 from fwdoctor.errors import UsageError
 from fwdoctor.model.snapshot import Driver, Environment, Host, Snapshot
 from fwdoctor.versions import DriverVersion
@@ -20,10 +20,7 @@ if TYPE_CHECKING:
 
 MACHINES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64"}
 MACHINES["arm64"] = "aarch64"
-# `--assume` facts first those that later ones are read by: Windows driver numbers. A
-# GPU without a driver forgets what the driver spoke, so `cuda` comes after it.
-_ORDER = ("os", "glibc", "python", "driver", "gpu", "cuda")
-KNOWN = (*_ORDER, "arch")
+KNOWN = (*ASSUMABLE, "arch")
 _NO_GPU = ("none", "no", "cpu")
 
 
@@ -33,7 +30,7 @@ def parse_target(
     """The machine in `text`; raises UsageError naming what is not understood."""
     facts = _facts(text)
     snapshot = _blank(facts, created_at)
-    for fact in _ORDER:
+    for fact in ASSUMABLE:
         value = facts.get(fact)
         if value is None or (fact == "gpu" and value.lower() in _NO_GPU):
             continue

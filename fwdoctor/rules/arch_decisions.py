@@ -22,7 +22,10 @@ from fwdoctor.rules.report_facts import (
 from fwdoctor.versions import ComputeCapability
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from fwdoctor.rules.heard import Heard, Told
+    from fwdoctor.versions import CudaVersion
 
 
 def decide_capability(told: Told, heard: Heard) -> Reading | None:
@@ -82,16 +85,24 @@ def _by_build(heard: Heard) -> Reading | None:
 def _by_toolkit(heard: Heard) -> Reading | None:
     """The GPU against every CUDA version of the report, whatever it belongs to."""
     versions = cuda_versions(heard.snapshot)
+    too_new = _newer_than(versions, heard)
+    if too_new is not None:
+        return too_new
     for cc in presence.capabilities(heard.snapshot) if versions else ():
         device = heard.matrices.find_architecture(cc)
-        if device is None:
-            continue
-        if device.first_cuda and max(versions) < device.first_cuda:
-            why = f"compute capability {cc} needs CUDA {device.first_cuda} or newer"
-            return Reading("gpu-arch-too-new", f"{why}; this is CUDA {max(versions)}")
-        if device.last_cuda and min(versions) > device.last_cuda:
+        if device and device.last_cuda and min(versions) > device.last_cuda:
             why = f"CUDA {device.last_cuda} is the last with compute capability {cc}"
             return Reading("gpu-arch-too-old", f"{why}; this is CUDA {min(versions)}")
+    return None
+
+
+def _newer_than(versions: Collection[CudaVersion], heard: Heard) -> Reading | None:
+    """A GPU of the report that came after all of these CUDA versions."""
+    for cc in presence.capabilities(heard.snapshot) if versions else ():
+        device = heard.matrices.find_architecture(cc)
+        if device and device.first_cuda and max(versions) < device.first_cuda:
+            why = f"compute capability {cc} needs CUDA {device.first_cuda} or newer"
+            return Reading("gpu-arch-too-new", f"{why}; this is CUDA {max(versions)}")
     return None
 
 
@@ -140,13 +151,7 @@ def decide_gemm(told: Told, heard: Heard) -> Reading | None:
 def decide_blas(told: Told, heard: Heard) -> Reading | None:
     """A build's own code cannot stand in for the kernels that cuBLAS brings."""
     del told
-    versions = built_cudas(heard.snapshot)
-    for cc in presence.capabilities(heard.snapshot) if versions else ():
-        device = heard.matrices.find_architecture(cc)
-        if device and device.first_cuda and max(versions) < device.first_cuda:
-            why = f"compute capability {cc} needs CUDA {device.first_cuda} or newer"
-            return Reading("gpu-arch-too-new", f"{why}; this is CUDA {max(versions)}")
-    return None
+    return _newer_than(built_cudas(heard.snapshot), heard)
 
 
 def decide_jit(told: Told, heard: Heard) -> Reading | None:

@@ -151,7 +151,7 @@ def without_python(machine: Machine) -> Machine:
 def _fitting(
     release: Release, machine: Machine, matrices: Matrices
 ) -> Iterator[Candidate]:
-    if any(o.kind in ("loader", "glibc") for o in release_obstacles(release, machine)):
+    if any(o.kind == "loader" for o in release_obstacles(release, machine)):
         return
     for variant in release.conda if machine.is_conda else release.variants:
         if machine.channel not in (None, variant.index):

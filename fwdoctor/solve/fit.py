@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fwdoctor import compat
-from fwdoctor.model.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fwdoctor.matrices.load import Matrices
     from fwdoctor.model.matrix import Release, Variant
+    from fwdoctor.model.verdict import Verdict
     from fwdoctor.solve.candidates import Machine
     from fwdoctor.versions import ComputeCapability, CudaVersion
 
