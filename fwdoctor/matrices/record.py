@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 T = TypeVar("T")
+_SHARED_KINDS = (list, dict)
 
 
 class Rows(Sequence[T]):
@@ -21,9 +22,9 @@ class Rows(Sequence[T]):
     """
 
     def __init__(
-        self, path: str, field: str, values: list[Any], make: Callable[[Record], T]
+        self, table: Record, field: str, values: list[Any], make: Callable[[Record], T]
     ) -> None:
-        self._path = path
+        self._table = table
         self._field = field
         self._values = values
         self._make = make
@@ -31,7 +32,7 @@ class Rows(Sequence[T]):
     @functools.cached_property
     def _made(self) -> tuple[T, ...]:
         return tuple(
-            self._make(Record(self._path, f"{self._field}[{i}]", value))
+            self._table.make_row(f"{self._field}[{i}]", value, self._make)
             for i, value in enumerate(self._values)
         )
 
@@ -49,15 +50,31 @@ class Rows(Sequence[T]):
         return self._made[index]
 
 
+class Shared:
+    """Values that stand once in a packed file, which holds their numbers elsewhere."""
+
+    def __init__(self, values: Sequence[Any] = ()) -> None:
+        self.values = values
+        self.made: dict[tuple[object, int], Any] = {}  # rows, by maker and number
+
+    def find(self, value: Any) -> Any:
+        """The value behind a number; anything else as it is."""
+        is_number = type(value) is int and 0 <= value < len(self.values)
+        return self.values[value] if is_number else value
+
+
 class Record:
     """One JSON object being read; errors name the file and the field."""
 
-    def __init__(self, path: str, where: str, data: Any) -> None:
+    def __init__(
+        self, path: str, where: str, data: Any, shared: Shared | None = None
+    ) -> None:
         self._path = path
         self._where = where
         if not isinstance(data, dict):
             raise MatrixError("matrix-foreign", f"{path}: {where or 'file'}: no object")
-        self._data = data
+        self.data = data
+        self._shared = shared
 
     def _fail(self, field: str, problem: str) -> MatrixError:
         name = f"{self._where}.{field}" if self._where else field
@@ -65,11 +82,13 @@ class Record:
 
     def get(self, field: str, kind: type[T], *, required: bool = False) -> T | None:
         """The value of this type; None when absent or null."""
-        value = self._data.get(field)
+        value = self.data.get(field)
         if value is None:
             if required:
                 raise self._fail(field, "missing")
             return None
+        if self._shared is not None and kind in _SHARED_KINDS:
+            value = self._shared.find(value)
         if type(value) is not kind:  # JSON has no subclasses; a bool is no int
             raise self._fail(field, f"{type(value).__name__}, not {kind.__name__}")
         return value
@@ -91,7 +110,7 @@ class Record:
 
     def one_or_more(self, field: str) -> tuple[str, ...]:
         """A string or a list of strings; empty when absent."""
-        if isinstance(self._data.get(field), str):
+        if isinstance(self.data.get(field), str):
             return (self.text(field),)
         return self.texts(field)
 
@@ -134,18 +153,33 @@ class Record:
 
     def rows(self, field: str, make: Callable[[Record], T]) -> Rows[T]:
         """A list of objects, each to be made into a record; empty when absent."""
-        return Rows(self._path, field, self.get(field, list) or [], make)
+        return Rows(self, field, self.get(field, list) or [], make)
+
+    def make_row(self, field: str, value: Any, make: Callable[[Record], T]) -> T:
+        """One of these objects made into a record; once, where rows share it."""
+        if self._shared is None or type(value) is not int:
+            return make(self.within(field, value))
+        made = self._shared.made
+        if (make, value) not in made:
+            made[make, value] = make(self.within(field, self._shared.find(value)))
+        row: T = made[make, value]
+        return row
 
     def inner(self, field: str) -> Record:
         """An object as a record; an empty one when absent."""
-        return Record(self._path, field, self.mapping(field))
+        return self.within(field, self.mapping(field))
+
+    def within(self, field: str, data: Any) -> Record:
+        """What stands in a field, as a record."""
+        where = f"{self._where}.{field}" if self._where else field
+        return Record(self._path, where, data, self._shared)
 
     def with_authored(self) -> Record:
         """The same record with hand-written facts where the measured part has none."""
         authored = self.mapping("authored")
         if not authored:
             return self
-        return Record(self._path, self._where, _merged(self._data, authored))
+        return Record(self._path, self._where, _merged(self.data, authored))
 
 
 def _merged(measured: Mapping[str, Any], authored: Mapping[str, Any]) -> dict[str, Any]:

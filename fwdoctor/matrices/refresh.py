@@ -34,6 +34,7 @@ from fwdoctor.matrices.measure_tensorflow import (
 )
 from fwdoctor.matrices.measure_torch import measure_torch
 from fwdoctor.matrices.measurement import Measurement, Options
+from fwdoctor.matrices.pack import write_packed
 from fwdoctor.matrices.pairs import infer_index_pairs, refresh_pairs
 from fwdoctor.matrices.record_file import update_record
 from fwdoctor.matrices.wheel_names import parse_wheels
@@ -63,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             infer_index_pairs(options.matrices, today=_today())
             infer_conda_pairs(options.matrices, today=_today())
             refresh_pairs(options.matrices, today=_today(), say=_say)
+        write_packed(options.matrices)
     except FwdoctorError as error:
         _say(
             f"error: {error.message}" + (f"\nhint: {error.hint}" if error.hint else "")

@@ -27,7 +27,7 @@ PATHS = sorted(
     path for name in ("torch", "tensorflow") for path in (FOLDER / name).glob("*.json")
 )
 NOT_MEASURED = {"authored", "framework", "sources", "variants", "version"}
-AVERAGE_SIZE_LIMIT_BYTES = 9_000  # 130 records are parsed at once
+AVERAGE_SIZE_LIMIT_BYTES = 9_000  # people read them
 
 # First release with each default CUDA of the PyPI Linux wheels, measured apart from
 # this project's code.

@@ -91,5 +91,7 @@ def test_a_damaged_file_of_pairs_is_named(tmp_path: Path) -> None:
     data = json.loads(path.read_text("utf-8"))
     data["records"][0]["builds"] = [{"torch": 12}]
     path.write_text(json.dumps(data))
-    with pytest.raises(MatrixError, match=r"conda-forge\.json: field builds\[0\]"):
+    with pytest.raises(
+        MatrixError, match=r"conda-forge\.json: field records\[0\]\.builds\[0\]"
+    ):
         known_pairs(Matrices(folder))
