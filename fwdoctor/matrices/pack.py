@@ -1,4 +1,4 @@
-"""`python -m fwdoctor.matrices.pack`: whole.json, all files in one that loads fast.
+"""`python -m fwdoctor.matrices.pack`: whole/facts.json, all files in one for speed.
 
 It holds the fields that `typed.py` asks for, without sources and notes. Lists and
 objects stand once, under `shared`; a field holds their number. A new field of

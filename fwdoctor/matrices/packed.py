@@ -1,4 +1,4 @@
-"""Reading whole.json, in which `pack.py` puts what `typed.py` asks of all files."""
+"""Reading whole/facts.json, where `pack.py` puts what `typed.py` asks of all files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from fwdoctor.matrices.record import Record, Shared
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-NAME = "whole.json"  # a checkout writes it after the files in it, so it is the newest
+# Sorts behind the files in it: a checkout or an installation writes it last, so it is
+# the newest, and their bytes need not be compared.
+NAME = "whole/facts.json"
 
 
 def read_object(path: str) -> dict[str, Any]:

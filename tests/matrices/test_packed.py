@@ -1,4 +1,4 @@
-"""whole.json says what the files say, and a file that changed speaks for itself."""
+"""whole/facts.json says what the files say; a changed file speaks for itself."""
 
 from __future__ import annotations
 
