@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from fwdoctor.model.snapshot import Driver, Host, Snapshot
+from fwdoctor.presence import has_nvidia_gpu
 from fwdoctor.probes.runner import run_probes
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ PROBES = (
     "kernel_log.KernelLogProbe",
     "environments_probe.EnvironmentsProbe",
 )
-_LAST_RESORT = "nvidia_smi.NvidiaSmiProbe"
+# How long a leftover nvidia-smi may take where there is no GPU it could be waking.
+LEFTOVER_TIMEOUT_S = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +60,7 @@ def probe_machine(
     answers = run_probes(probes, source)
     if not _nvml_answered(answers) and answers["nvml"].report.status != "timeout":
         # A driver that hangs under NVML would hang nvidia-smi just as long.
-        answers |= run_probes([_make(_LAST_RESORT, target)], source)
+        answers |= run_probes([_last_resort(answers)], source)
     now = dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds")
     return assemble(answers, created_at=now, origin=origin)
 
@@ -69,6 +71,16 @@ def _make(name: str, target: Target) -> Probe:
     make = getattr(module, class_name)
     probe: Probe = make(target) if module_name == "environments_probe" else make()
     return probe
+
+
+def _last_resort(answers: Mapping[str, Probed]) -> Probe:
+    """nvidia-smi: waited for as long as NVML, but not where there is no GPU."""
+    from fwdoctor.probes.nvidia_smi import NvidiaSmiProbe
+
+    known = assemble(answers, created_at=None, origin="live")
+    if has_nvidia_gpu(known) is False:
+        return NvidiaSmiProbe(timeout_s=LEFTOVER_TIMEOUT_S)
+    return NvidiaSmiProbe()
 
 
 def _nvml_answered(answers: Mapping[str, Probed]) -> bool:

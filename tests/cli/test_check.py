@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -380,7 +381,36 @@ def test_two_hundred_environments_nearby(
     assert len(report["snapshot"]["environments"]) <= 66
 
 
-def test_hanging_and_babbling_nvidia_smi(fwdoctor: Run, fake_gpu: Any) -> None:
+def test_a_leftover_nvidia_smi_that_hangs_costs_little_without_a_gpu(
+    fwdoctor: Run, fake_gpu: Any
+) -> None:
+    machine = fake_gpu("driver-without-gpu", {"smi.mode": "hang"})
+    begun = time.perf_counter()
+    report = report_of(fwdoctor("check", "--format", "json", env=machine.env))
+    assert time.perf_counter() - begun < 8
+    (smi,) = (p for p in report["snapshot"]["probes"] if p["name"] == "nvidia-smi")
+    assert (smi["status"], smi["reason"]) == ("timeout", "nvidia-smi: no answer in 2 s")
+    assert [finding["code"] for finding in report["findings"]] == ["FW133"]
+
+
+def test_a_slow_nvidia_smi_is_waited_for_where_there_is_a_gpu(
+    fwdoctor: Run, fake_gpu: Any
+) -> None:
+    """Without persistence every GPU is woken first: seconds, and still an answer."""
+    machine = fake_gpu("healthy-h100")
+    for library in machine.root.rglob("libnvidia-ml.so*"):
+        library.unlink()
+    program = machine.root / "usr" / "bin" / "nvidia-smi"
+    waking = 'case "$*" in *--query-gpu*) sleep 4;; esac'
+    program.write_text(program.read_text().replace("\n", f"\n{waking}\n", 1))
+    report = report_of(fwdoctor("check", "--format", "json", env=machine.env))
+    assert report["snapshot"]["driver"]["nvidia_smi"]["driver_version"] == "550.54.14"
+    assert [gpu["name"] for gpu in report["snapshot"]["gpus"]] == [
+        machine.scenario.get("gpu.0.name")
+    ]
+
+
+def test_babbling_nvidia_smi(fwdoctor: Run, fake_gpu: Any) -> None:
     for scenario in ("smi-garbage", "smi-chinese"):
         machine = fake_gpu(scenario)
         result = fwdoctor("check", "--format", "json", env=machine.env)
@@ -390,7 +420,6 @@ def test_hanging_and_babbling_nvidia_smi(fwdoctor: Run, fake_gpu: Any) -> None:
 
 def test_interrupt_ends_with_130(make_venv: MakeVenv, fake_gpu: Any) -> None:
     import signal
-    import time
 
     machine = fake_gpu("hang-nvml")
     with subprocess.Popen(
