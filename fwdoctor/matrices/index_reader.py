@@ -94,6 +94,7 @@ def fetch(
                     raise _unreadable(url, "the server does not answer byte ranges")
                 return answer.read(), answer.headers
         except HTTPError as error:
+            error.close()  # it holds the connection
             if error.code == HTTPStatus.NOT_FOUND:
                 raise MissingPageError("no-such-page", f"no page `{url}`") from error
             if error.code not in RETRYABLE_STATUS or attempt + 1 == ATTEMPTS:

@@ -328,6 +328,7 @@ def test_the_action_gives_its_outputs(
         f'#!/bin/sh\nexec "{sys.executable}" -m fwdoctor "$@"\n'
     )
     (programs / "fwdoctor").chmod(0o755)
+    (programs / "python3").symlink_to(sys.executable)  # as in the action's environment
     variables = {
         "RUNNER_TEMP": str(tmp_path),
         "GITHUB_OUTPUT": str(tmp_path / "outputs"),
