@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def matrix(
     topic: Annotated[
         str | None,
-        typer.Argument(help="torch, tensorflow, cuda, cudnn, driver or gpu."),
+        typer.Argument(help="torch, tensorflow, pairs, cuda, cudnn, driver or gpu."),
     ] = None,
     name: Annotated[
         list[str] | None,
@@ -38,25 +38,54 @@ def matrix(
         bool, typer.Option("--verbose", "-v", help="Show the source of each fact.")
     ] = False,
 ) -> None:
-    """Look up releases, toolkits, drivers and GPUs, with their sources."""
+    """Look up releases, pairs, toolkits, drivers and GPUs, with their sources."""
     import json
-    import sys
 
     from fwdoctor.cli.boundary import emit
-    from fwdoctor.matrices import query
     from fwdoctor.matrices.load import Matrices
+    from fwdoctor.matrices.overview import age_note
 
     chosen = options.one_of(format_name, ("terminal", "json"), "--format")
     matrices, today = Matrices(), _today()
-    wanted = options.one_of(topic, query.TOPICS, "TOPIC") if topic else None
-    answer = _answer(matrices, wanted, " ".join(name or ()), today)
-    note = query.age_note(matrices, today)
+    wanted, asked = _topic(topic), _name(name)
+    answer = _answer(matrices, wanted, asked, today)
+    note = age_note(matrices, today)
+    shown = options.render_options(color=color, output=output, verbose=verbose)
     if chosen == "json":
         emit(json.dumps(answer, indent=2, ensure_ascii=False) + "\n", output)
-        return
-    shown = options.render_options(color=color, output=output, verbose=verbose)
-    emit(_text(wanted, answer, note, shown), output)
-    if note and wanted:
+    else:
+        emit(_text(wanted, asked, answer, note, shown), output)
+    _tell(wanted, asked, answer, note)
+
+
+def _topic(text: str | None) -> str | None:
+    from fwdoctor.matrices.overview import TOPICS
+    from fwdoctor.matrices.spellings import topic_name
+
+    return None if text is None else options.one_of(topic_name(text), TOPICS, "TOPIC")
+
+
+def _name(words: list[str] | None) -> str:
+    """The name as one text; a usage error for an empty one, say of a variable."""
+    from fwdoctor.errors import UsageError
+
+    name = " ".join(words or ()).strip()
+    if words and not name:
+        hint = "give a version or a name, or leave it out for the whole list"
+        raise UsageError("no-name", "NAME is empty", hint=hint)
+    return name
+
+
+def _tell(
+    topic: str | None, name: str, answer: Answer | list[Answer], note: str | None
+) -> None:
+    """Say on stderr what was understood, and that the data are old."""
+    import sys
+
+    version = answer.get("version", name) if isinstance(answer, dict) else name
+    if version not in name:
+        typer.echo(f"note: {name!r} is read as {topic} {version}", file=sys.stderr)
+    if note and topic:
         typer.echo(f"warning: {note}", file=sys.stderr)
 
 
@@ -69,14 +98,19 @@ def _today() -> dt.date:
 def _answer(
     matrices: Matrices, topic: str | None, name: str, today: dt.date
 ) -> Answer | list[Answer]:
-    from fwdoctor.matrices import query
+    from fwdoctor.matrices import query, query_pairs
+    from fwdoctor.matrices.overview import overview
 
     if topic is None:
-        return query.overview(matrices, today)
+        return overview(matrices, today)
     if topic in ("torch", "tensorflow"):
         if name:
             return query.find_release(matrices, topic, name)
         return query.list_releases(matrices, topic)
+    if topic == "pairs":
+        if name:
+            return query_pairs.find_pairs(matrices, name)
+        return query_pairs.list_pairs(matrices)
     find, show = {
         "cuda": (query.find_cuda, query.list_cuda),
         "cudnn": (query.find_cudnn, query.list_cudnn),
@@ -88,14 +122,18 @@ def _answer(
 
 def _text(
     topic: str | None,
+    name: str,
     answer: Answer | list[Answer],
     note: str | None,
     shown: RenderOptions,
 ) -> str:
-    from fwdoctor.report import matrix_tables as tables
+    from fwdoctor.report import matrix_tables, pair_tables
 
     if isinstance(answer, list):
-        return tables.render_list(topic or "", answer, shown)
+        if topic == "pairs":
+            show = pair_tables.render_some_pairs if name else pair_tables.render_pairs
+            return show(answer, shown)
+        return matrix_tables.render_list(topic or "", answer, shown)
     if topic is None:
-        return tables.render_overview(answer, note, shown)
-    return tables.render_one(topic, answer, shown)
+        return matrix_tables.render_overview(answer, note, shown)
+    return matrix_tables.render_one(topic, answer, shown)

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fwdoctor.matrices import query
+from fwdoctor.matrices import query, query_pairs
 from fwdoctor.matrices.load import Matrices
+from fwdoctor.matrices.overview import data_date
 
 Answer = dict[str, Any]
 TITLE = "What runs with what"
@@ -23,7 +24,9 @@ INTRO = (
     " {date}. `fwdoctor matrix` shows the same with the source of each fact. An empty"
     " cell is not known or does not apply. Compute capabilities are those a build has"
     " machine code for; +PTX is code that the driver compiles. Drivers are the oldest"
-    " that a build starts on."
+    " that a build starts on. Two releases in one environment are clean, conflict (no"
+    " version of a package suits both) or clobber (both install, and two packages write"
+    " the same files); and-cuda is TensorFlow's extra that brings NVIDIA's libraries."
 )
 _STYLE = (
     "body{font:15px/1.4 system-ui,sans-serif;margin:2rem;max-width:100rem}"
@@ -60,6 +63,7 @@ def find_sections(matrices: Matrices) -> tuple[Section, ...]:
     return (
         *_framework_sections(matrices, "torch", "PyTorch"),
         *_framework_sections(matrices, "tensorflow", "TensorFlow"),
+        _pair_section(matrices),
         _gpu_section(matrices),
         _driver_section(matrices),
         _cuda_section(matrices),
@@ -102,7 +106,7 @@ def html_page(sections: Sequence[Section], date: str) -> str:
 def make_pages(matrices: Matrices) -> dict[str, str]:
     """File name → text of each page."""
     sections = find_sections(matrices)
-    date = str(query.data_date(matrices))
+    date = str(data_date(matrices))
     return {
         "matrix.md": markdown_page(sections, date),
         "matrix.html": html_page(sections, date),
@@ -171,6 +175,47 @@ def _build_cells(build: Answer) -> tuple[str, ...]:
         _or(least.get("windows")) if "windows" in platforms else "",
         _span(build["python"]),
         platforms,
+    )
+
+
+def _pair_section(matrices: Matrices) -> Section:
+    """A row for each two releases; a build of PyTorch's index is named by its CUDA."""
+    pairs: dict[tuple[str, str], list[Answer]] = {}
+    for pair in query_pairs.list_pairs(matrices):
+        pairs.setdefault((pair["torch"], pair["tensorflow"]), []).append(pair)
+    return Section(
+        title="PyTorch with TensorFlow",
+        columns=(
+            *("torch", "tensorflow", "Python", "PyPI, and-cuda"),
+            *("PyTorch's index, and-cuda", "conda-forge", "PyPI without and-cuda"),
+        ),
+        rows=tuple((*names, *_pair_cells(found)) for names, found in pairs.items()),
+    )
+
+
+def _pair_cells(found: list[Answer]) -> tuple[str, ...]:
+    places: tuple[tuple[str, str | None], ...] = (
+        ("pypi", query.GPU_EXTRA),
+        ("pytorch-index", query.GPU_EXTRA),
+        ("conda-forge", None),
+        ("pypi", None),
+    )
+    cells = (
+        [pair for pair in found if (pair["origin"], pair["extra"]) == place]
+        for place in places
+    )
+    return _span(found[0]["python"]), *map(_outcomes, cells)
+
+
+def _outcomes(pairs: Iterable[Answer]) -> str:
+    """What becomes of a pair, and over which pins; builds that agree together."""
+    told: dict[str, list[str]] = {}
+    for pair in pairs:
+        text = ": ".join(filter(None, (pair["outcome"], ", ".join(pair["colliding"]))))
+        told.setdefault(text, []).append(pair["variant"])
+    return "; ".join(
+        f"{', '.join(names)} {text}" if all(names) else text
+        for text, names in told.items()
     )
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING, Any
 
-from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from fwdoctor.report.pair_tables import partners_line
+from fwdoctor.report.tables import make_table, render, source_lines, span, span_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from fwdoctor.report.registry import RenderOptions
 
 Answer = dict[str, Any]
-_ASCII = str.maketrans({"–": "-", "≥": ">="})
 
 # Columns of each list: heading → how a row fills it.
 _RELEASES = ("version", "released", "Python", "CUDA on PyPI", "other CUDA builds")
@@ -35,7 +34,7 @@ def render_list(topic: str, answers: list[Answer], options: RenderOptions) -> st
         "driver": (_DRIVERS, _driver_cells),
         "gpu": (_GPUS, _gpu_cells),
     }.get(topic, (_RELEASES, _release_cells))
-    return _render([_table(columns, [fill(a) for a in answers])], options)
+    return render([make_table(columns, [fill(a) for a in answers])], options)
 
 
 def render_overview(overview: Answer, note: str | None, options: RenderOptions) -> str:
@@ -49,12 +48,12 @@ def render_overview(overview: Answer, note: str | None, options: RenderOptions) 
         )
         for t in overview["tables"]
     ]
-    table = _table(("topic", "records", "from – to", "read on"), rows)
+    table = make_table(("topic", "records", "from – to", "read on"), rows)
     ask = "fwdoctor matrix TOPIC [VERSION or NAME]"
     parts: list[Table | Text] = [table, Text(), Text(ask, style="dim")]
     if note:
         parts.append(Text(f"warning {note}"))
-    return _render(parts, options)
+    return render(parts, options)
 
 
 def render_one(topic: str, answer: Answer, options: RenderOptions) -> str:
@@ -72,10 +71,10 @@ def render_one(topic: str, answer: Answer, options: RenderOptions) -> str:
     builds = [*answer.get("variants", ()), *answer.get("conda", ())]
     if builds:
         rows = [variant_cells(build) for build in builds]
-        parts += [Text(), _table(_VARIANTS, rows)]
+        parts += [Text(), make_table(_VARIANTS, rows)]
     if options.verbosity > 0:
-        parts += [Text(), *_source_lines(answer["sources"])]
-    return _render(parts, options)
+        parts += [Text(), *source_lines(answer["sources"])]
+    return render(parts, options)
 
 
 def _facts(topic: str, answer: Answer) -> list[tuple[str, str]]:
@@ -102,6 +101,7 @@ def _release_facts(answer: Answer) -> list[tuple[str, str]]:
         ("NumPy 2 ready", _yes(k for k, ok in numpy["numpy2"].items() if ok)),
         ("triton", _triton(answer["triton"])),
         ("goes with", _yes(f"{n} {', '.join(v)}" for n, v in companions)),
+        partners_line(answer),
     ]
 
 
@@ -257,17 +257,6 @@ def _driver_on(os_name: str, platforms: Sequence[str], least: Answer) -> str:
     return least.get(os_name, "?" if least else "-") if is_built else "-"
 
 
-def span(first: object, last: object) -> str:
-    """First and last with a dash, or one of them when the other says nothing new."""
-    ends = [str(end) for end in (first, last) if end is not None]
-    return " – ".join(dict.fromkeys(ends)) or "?"
-
-
-def span_of(values: Sequence[object]) -> str:
-    """First and last of a sorted list; nothing for an empty one."""
-    return span(values[0], values[-1]) if values else ""
-
-
 def _versions(values: Iterable[str]) -> str:
     def key(text: str) -> tuple[int, ...]:
         return tuple(int(part) for part in text.split("."))
@@ -285,48 +274,3 @@ def _yes(values: Iterable[str]) -> str:
 
 def _or(value: object) -> str:
     return "?" if value is None else str(value)
-
-
-def _source_lines(sources: Iterable[Answer]) -> list[Text]:
-    return [
-        Text(
-            f"{', '.join(s['fields'])}: {s['source']}"
-            f" ({s['confidence']}, {s.get('retrieved', '?')})",
-            style="dim",
-        )
-        for s in sources
-    ]
-
-
-def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    return table
-
-
-def _render(parts: Iterable[Table | Text], options: RenderOptions) -> str:
-    console = Console(
-        file=io.StringIO(),
-        force_terminal=options.is_colored,
-        no_color=not options.is_colored,
-        color_system="standard" if options.is_colored else None,
-        width=max(options.width, 60),
-        highlight=False,
-        markup=False,
-        emoji=False,
-        legacy_windows=False,
-        safe_box=options.is_ascii,
-    )
-    with console.capture() as captured:
-        for part in parts:
-            console.print(part)
-    lines = [line.rstrip() for line in captured.get().splitlines()]
-    text = "\n".join(lines) + "\n"
-    if options.is_ascii:
-        text = (
-            text.translate(_ASCII).replace("─", "-").encode("ascii", "replace").decode()
-        )
-    return text

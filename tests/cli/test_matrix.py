@@ -13,8 +13,17 @@ from typer.testing import CliRunner, Result
 
 from fwdoctor import compat
 from fwdoctor.cli import make_app, matrix
-from fwdoctor.matrices import load, query
+from fwdoctor.matrices import load
+from fwdoctor.matrices.answers import TABLES
 from fwdoctor.matrices.load import Matrices
+from fwdoctor.matrices.overview import (
+    MAX_AGE_DAYS,
+    TOPICS,
+    age_note,
+    data_date,
+    overview,
+)
+from fwdoctor.matrices.query_pairs import FILES
 from fwdoctor.versions import CudaVersion
 
 MATRICES = Path(__file__).resolve().parents[2] / "matrices"
@@ -36,7 +45,7 @@ def answer(*words: str) -> Any:
 def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the data that a test may damage."""
     folder = tmp_path / "matrices"
-    for name in ("cuda", "cudnn", "nvidia"):
+    for name in ("cuda", "cudnn", "nvidia", "pairs"):
         shutil.copytree(MATRICES / name, folder / name)
     newest = Matrices(MATRICES).versions("torch")[-1]
     (folder / "torch").mkdir()
@@ -48,7 +57,7 @@ def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_overview_counts_every_table() -> None:
     found = answer()
     counts = {row["topic"]: row["records"] for row in found["tables"]}
-    assert set(counts) == set(query.TOPICS)
+    assert set(counts) == set(TOPICS)
     assert counts["gpu"] >= 250
     assert counts["torch"] == len(list((MATRICES / "torch").glob("*.json")))
     assert found["retrieved"] is not None
@@ -150,6 +159,86 @@ def test_toolkit_and_cudnn_ignore_further_numbers() -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "field", "value"),
+    [
+        (("torch", "v2.5.1"), "version", "2.5.1"),
+        (("torch", "2.5"), "version", "2.5.1"),
+        (("torch", "2.5.1.0"), "version", "2.5.1"),
+        (("pytorch", "torch==2.5.1+cu124"), "version", "2.5.1"),
+        (("tf", "2.15"), "version", "2.15.1"),
+        (("tensorflow", "2.15.0"), "version", "2.15.0"),
+        (("cuda", "cuda-12.8"), "version", "12.8"),
+        (("cuda", "V12.4.131"), "version", "12.4"),
+        (("cuda", "cu128"), "version", "12.8"),
+        (("cudnn", "8902"), "version", "8.9"),
+        (("cudnn", "90100"), "version", "9.1"),
+        (("cudnn", "8.9.7.29-1+cuda12.2"), "version", "8.9"),
+        (("driver", "561.09"), "os", "windows"),
+        (("driver", "32.0.15.6109"), "version", "561.09"),
+        (("driver", "32.0.15.5014"), "os", "windows"),
+        (("drivers", "560.35.03-1ubuntu1"), "version", "560.35.03"),
+        (("gpu", "A100 80G"), "compute_capability", "8.0"),
+        (("gpu", "rtx4090"), "name", "NVIDIA GeForce RTX 4090"),
+        (("gpu", "RTX 4090 Laptop"), "name", "NVIDIA GeForce RTX 4090 Laptop GPU"),
+        (("gpu", "4090 mobile"), "name", "NVIDIA GeForce RTX 4090 Laptop GPU"),
+        (("gpus", "NVIDIA® GeForce RTX™ 4090"), "name", "NVIDIA GeForce RTX 4090"),
+        (("gpu", "10de:2684"), "name", "NVIDIA GeForce RTX 4090"),
+        (("gpu", "H100 PCIe"), "compute_capability", "9.0"),
+        (("gpu", "gb10"), "compute_capability", "12.1"),
+    ],
+)
+def test_names_are_understood_as_they_are_met(
+    words: tuple[str, ...], field: str, value: str
+) -> None:
+    assert answer(*words)[field] == value
+
+
+@pytest.mark.parametrize("topic", ["torch", "tensorflow", "cuda", "cudnn"])
+def test_latest_is_the_newest_final(topic: str) -> None:
+    newest = next(row for row in answer(topic) if not row.get("prerelease"))
+    assert answer(topic, "latest")["version"] == newest["version"]
+
+
+def test_another_version_than_the_one_written_is_told() -> None:
+    assert "'2.5' is read as torch 2.5.1" in run("torch", "2.5").stderr
+    assert "'8902' is read as cudnn 8.9" in run("cudnn", "8902", "-f", "json").stderr
+    for words in (("torch", "v2.5.1+cu124"), ("cudnn", "8.9.7"), ("gpu", "rtx4090")):
+        assert run(*words).stderr == ""
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+@pytest.mark.parametrize("name", ["", " "])
+def test_an_empty_name_is_a_usage_error(topic: str, name: str) -> None:
+    result = run(topic, name)
+    assert result.exit_code == 2
+    assert "empty" in result.stderr
+
+
+def test_pairs_have_the_promised_fields() -> None:
+    promised = "torch tensorflow origin extra python outcome colliding confidence"
+    found = answer("pairs", "torch", "2.9.1")
+    assert {pair["torch"] for pair in found} == {"2.9.1"}
+    assert {pair["origin"] for pair in found} >= {"pypi", "conda-forge"}
+    assert all({*promised.split(), "sources"} <= set(pair) for pair in found)
+    assert {pair["torch"] for pair in answer("pairs")} > {"2.9.1"}
+
+
+def test_pairs_are_read_at_a_glance() -> None:
+    rows = [" ".join(line.split()) for line in run("pairs").stdout.splitlines()]
+    assert "2.9.1 conda-forge 2.19.1 conflict 2.16.1 – 2.18.0" in rows
+    shown = run("pairs", "2.9.1", "2.21.0").stdout
+    assert "nvidia-*-cu12: nccl" in shown
+    assert "uv pip compile" in run("pairs", "2.9.1", "2.21.0", "-v").stdout
+
+
+def test_a_release_names_its_partners() -> None:
+    assert {p["tensorflow"] for p in answer("torch", "2.9.1")["pairs"]} > {"2.20.0"}
+    assert "2.19.1 (conda-forge)" in run("torch", "2.9.1").stdout
+    assert "(pypi, and-cuda)" in run("tensorflow", "2.20.0").stdout
+    assert "with tensorflow" not in run("torch", "1.0.0").stdout
+
+
+@pytest.mark.parametrize(
     "words",
     [
         ("torch",),
@@ -189,6 +278,14 @@ def test_output_goes_to_a_file(tmp_path: Path) -> None:
     ("words", "hint"),
     [
         (("torch", "0.0.1"), "the newest in our data"),
+        (("torch", "2.5.1rc1"), "did you mean 2.5.0, 2.5.1?"),
+        (("torch", "2"), "did you mean 2.15.0"),
+        (("tensorflow", "2.16.0"), "did you mean 2.15.1, 2.16.1?"),
+        (("cuda", "12"), "did you mean 12.9, 12.8"),
+        (("gpu", "Jetson Orin"), "NVIDIA Jetson AGX Orin"),
+        (("gpu", "10de:0000"), "fwdoctor matrix"),
+        (("pairs", "2.1.1"), "did you mean torch 2.1.2"),
+        (("pairs", "9.9"), "pairs are known of torch"),
         (("cuda", "12.7"), "12.8"),
         (("cuda", "nonsense"), "the newest in our data"),
         (("cudnn", "9.99"), "9."),
@@ -213,25 +310,25 @@ def test_unknown_format_is_a_usage_error() -> None:
 
 
 def test_old_data_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    date = query.data_date(Matrices(MATRICES))
+    date = data_date(Matrices(MATRICES))
     assert date is not None
-    just_right = date + dt.timedelta(days=query.MAX_AGE_DAYS)
+    just_right = date + dt.timedelta(days=MAX_AGE_DAYS)
     monkeypatch.setattr(matrix, "_today", lambda: just_right)
     assert "days old" not in run().output
     monkeypatch.setattr(matrix, "_today", lambda: just_right + dt.timedelta(days=1))
-    assert f"{query.MAX_AGE_DAYS + 1} days old" in run().stdout
+    assert f"{MAX_AGE_DAYS + 1} days old" in run().stdout
     result = run("gpu", "T4", "--format", "json")
     assert json.loads(result.stdout)["name"] == "Tesla T4"
     assert "days old" in run("gpu", "T4").stderr
 
 
 def test_data_of_no_age_are_not_old(tmp_path: Path) -> None:
-    for name in query.TABLES.values():
+    for name in (*TABLES.values(), *FILES.values()):
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text('{"records": [], "sources": {}}')
+        (tmp_path / name).write_text('{"records": [], "sources": []}')
     empty = Matrices(tmp_path)
-    assert query.age_note(empty, dt.date(2030, 1, 1)) is None
-    assert query.overview(empty, dt.date(2030, 1, 1))["age_days"] is None
+    assert age_note(empty, dt.date(2030, 1, 1)) is None
+    assert overview(empty, dt.date(2030, 1, 1))["age_days"] is None
 
 
 @pytest.mark.parametrize(
@@ -260,6 +357,14 @@ def test_data_of_no_age_are_not_old(tmp_path: Path) -> None:
             "sources",
         ),
         (("gpu",), "nvidia/gpus.json", lambda t: _without(t, "fact_sets"), "fact_sets"),
+        (("pairs",), "pairs/pypi.json", lambda t: t[:500], "line"),
+        (("pairs",), "pairs/conda-forge.json", lambda t: '{"records": [7]}', "records"),
+        (
+            ("pairs", "2.9.1"),
+            "pairs/pytorch-index.json",
+            lambda t: t.replace('"outcome": "clean"', '"outcome": []'),
+            "outcome",
+        ),
         ((), "cuda/toolkits.json", lambda t: t.replace('"2026-', '"last-'), "sources"),
     ],
 )

@@ -55,7 +55,7 @@ def test_page_is_current(name: str) -> None:
 @pytest.fixture
 def matrices(tmp_path: Path) -> Matrices:
     """The NVIDIA tables with the newest release of each framework."""
-    for name in ("cuda", "cudnn", "nvidia"):
+    for name in ("cuda", "cudnn", "nvidia", "pairs"):
         shutil.copytree(ROOT / "matrices" / name, tmp_path / name)
     for name in FRAMEWORKS:
         newest = Matrices(ROOT / "matrices").versions(name)[-1]
@@ -101,6 +101,19 @@ def test_builds_stand_with_the_drivers_they_need(matrices: Matrices) -> None:
     assert gpu_builds
     for row in gpu_builds:
         assert bool(row[driver]) == ("linux" in row[platforms])
+
+
+def test_each_pair_of_releases_has_one_row(matrices: Matrices) -> None:
+    sections = {s.title: s for s in pages.find_sections(matrices)}
+    pairs = sections["PyTorch with TensorFlow"]
+    rows = {row[:2]: dict(zip(pairs.columns, row, strict=True)) for row in pairs.rows}
+    assert len(rows) == len(pairs.rows)
+    row = rows["2.10.0", "2.21.0"]
+    assert row["PyPI, and-cuda"] == "conflict: nvidia-nccl-cu12"
+    assert row["PyPI without and-cuda"] == "clean"
+    index = row["PyTorch's index, and-cuda"]
+    assert "cu126, cu128 conflict: nvidia-nccl-cu12; cu130 clobber: nvidia" in index
+    assert rows["2.10.0", "2.19.1"]["conda-forge"] == "clean"
 
 
 def test_main_writes_both_pages(
