@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,41 @@ def test_every_rule_runs(name: str, matrices: Matrices) -> None:
     assert not crashed
     alarms = [f.code for f in report.findings if f.severity != "info"]
     assert next(iter(alarms), None) == FIRST[name]
+
+
+def test_one_fix_for_all_that_a_clobbered_pair_suffers(matrices: Matrices) -> None:
+    """Driver, files and wheel are three causes; other releases mend them all."""
+    report = judged("rtx4090-550-clobbered", matrices)
+    alarms = [f for f in report.findings if f.severity != "info"]
+    assert [f.code for f in alarms] == ["FW111", "FW801", "FW201", "FW202"]
+    assert [f.role for f in alarms] == ["cause", "separate", "separate", "consequence"]
+    assert len({f.fix[0] for f in alarms[:3]}) == 1
+    text = render(report, "terminal", RenderOptions())
+    assert text.count("keep both here") == 1
+    assert text.count("the first fix of FW111 mends this too") == 2
+
+
+@pytest.mark.parametrize("format_name", ["terminal", "markdown", "html"])
+def test_a_finding_with_another_cause_keeps_its_own_fix(
+    format_name: str, matrices: Matrices
+) -> None:
+    machine = read_snapshot(str(path_of("rtx4090-550-clobbered")))
+    assert machine.driver.libcuda is not None
+    libcuda = replace(
+        machine.driver.libcuda,
+        init_code=100,
+        device_count=0,
+        unmasked_init_code=0,
+        unmasked_device_count=1,
+    )
+    driver = replace(machine.driver, libcuda=libcuda)
+    env_vars = {"CUDA_VISIBLE_DEVICES": "7"}
+    report = judge(replace(machine, driver=driver, env_vars=env_vars), matrices)
+    (own,) = (f for f in report.findings if f.code == "FW123")
+    text = render(report, format_name, RenderOptions())
+    assert own.message in text.replace("&#x27;", "'").replace("\\_", "_")
+    assert all(command in text for fix in own.fix for command in fix.commands)
+    assert "the first fix of FW111 mends this too" in text
 
 
 @pytest.mark.parametrize("format_name", sorted(FORMATS))

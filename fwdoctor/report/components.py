@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from fwdoctor import presence
+from fwdoctor.model.finding import Fix
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from fwdoctor.model.finding import Report
+    from fwdoctor.model.finding import Finding, Report
     from fwdoctor.model.snapshot import (
         Driver,
         Framework,
@@ -33,6 +34,18 @@ class Row:
     status: Status
     label: str
     text: str
+
+
+def fixes_to_show(report: Report, finding: Finding) -> tuple[Fix, ...]:
+    """Its fixes; the first one is not repeated where an earlier finding has it."""
+    own = finding.fix[0].commands if finding.fix else ()
+    for earlier in report.findings if own else ():
+        if earlier is finding:
+            break
+        if earlier.fix and earlier.fix[0].commands == own:
+            why = f"the first fix of {earlier.code} mends this too"
+            return (Fix(effort="environment", why=why), *finding.fix[1:])
+    return finding.fix
 
 
 def component_rows(report: Report) -> tuple[Row, ...]:

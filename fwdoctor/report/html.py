@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from fwdoctor.image.facts import ImageReport
 from fwdoctor.image.wording import answer_rows
 from fwdoctor.redact import redact
-from fwdoctor.report.components import component_rows, machine_line
+from fwdoctor.report.components import component_rows, fixes_to_show, machine_line
 from fwdoctor.report.visible import visible
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def _body(report: Report) -> Iterator[str]:
         text = f"Assumed: {assumption.fact} is {assumption.value}"
         yield f'<p class="soft">{_text(text)}</p>'
     for finding in report.findings:
-        yield from _finding(finding)
+        yield from _finding(finding, report)
     if isinstance(report, ImageReport):
         yield from _answer(report)
     yield from _parts(report)
@@ -91,7 +91,7 @@ def _answer(report: ImageReport) -> Iterator[str]:
         yield "</table>"
 
 
-def _finding(finding: Finding) -> Iterator[str]:
+def _finding(finding: Finding, report: Report) -> Iterator[str]:
     word = "Cause" if finding.role == "cause" else finding.severity.capitalize()
     if finding.role == "consequence":
         word = f"Follows from {finding.explained_by}"
@@ -100,7 +100,7 @@ def _finding(finding: Finding) -> Iterator[str]:
     yield f'<p class="soft">{_text(finding.code)} {_text(finding.name)}</p>'
     if finding.detail:
         yield f"<p>{_text(finding.detail)}</p>"
-    for index, fix in enumerate(finding.fix):
+    for index, fix in enumerate(fixes_to_show(report, finding)):
         yield from _fix(fix, "Fix" if index == 0 else "Or")
     if finding.evidence:
         yield "<details><summary>Evidence</summary><table>"

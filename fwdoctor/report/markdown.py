@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fwdoctor.redact import redact
-from fwdoctor.report.components import component_rows, machine_line
+from fwdoctor.report.components import component_rows, fixes_to_show, machine_line
 from fwdoctor.report.visible import visible
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class _Writer:
             yield ""
         for finding in report.findings:
             if finding.role != "consequence":
-                yield from self._finding(finding)
+                yield from self._finding(finding, report)
         for question in report.questions:
             yield f"- Please run {self._code(question)} and post its output"
         if report.questions:
@@ -70,7 +70,7 @@ class _Writer:
         machine = self._text(machine_line(report.snapshot))
         yield f"<sub>fwdoctor {report.fwdoctor_version}, {machine}</sub>"
 
-    def _finding(self, finding: Finding) -> Iterator[str]:
+    def _finding(self, finding: Finding, report: Report) -> Iterator[str]:
         role = "Cause" if finding.role == "cause" else finding.severity.capitalize()
         message = self._text(finding.message)
         yield f"**{role}: {message}** ({finding.code} {finding.name})"
@@ -78,7 +78,7 @@ class _Writer:
         if finding.detail:
             yield self._text(finding.detail)
             yield ""
-        for index, fix in enumerate(finding.fix):
+        for index, fix in enumerate(fixes_to_show(report, finding)):
             yield from self._fix(fix, "Fix" if index == 0 else "Or")
 
     def _fix(self, fix: Fix, lead: str) -> Iterator[str]:

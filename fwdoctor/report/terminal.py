@@ -13,7 +13,12 @@ from rich.console import Console
 from rich.text import Text
 
 from fwdoctor.presence import frameworks
-from fwdoctor.report.components import component_rows, machine_line, smoke_text
+from fwdoctor.report.components import (
+    component_rows,
+    fixes_to_show,
+    machine_line,
+    smoke_text,
+)
 from fwdoctor.report.visible import visible
 
 if TYPE_CHECKING:
@@ -78,7 +83,7 @@ def _lines(report: Report, options: RenderOptions) -> Iterator[Text]:
         shown = list(report.findings)
     for finding in shown:
         if finding.severity != "info" or options.verbosity > 0:
-            yield from _finding_lines(finding, options)
+            yield from _finding_lines(finding, report, options)
     if options.verbosity <= 0 and _is_calm(report):
         yield from _note_lines(report, options.width)
     yield from _question_lines(report, options.width)
@@ -127,7 +132,9 @@ def _label_of(finding: Finding) -> str:
     return {"consequence": "follows", "separate": "also"}.get(finding.role, "also")
 
 
-def _finding_lines(finding: Finding, options: RenderOptions) -> Iterator[Text]:
+def _finding_lines(
+    finding: Finding, report: Report, options: RenderOptions
+) -> Iterator[Text]:
     tag = f"{finding.code} {finding.name}"
     message = finding.message
     if len(message) + len(tag) + _LABEL + 2 <= options.width:
@@ -145,7 +152,10 @@ def _finding_lines(finding: Finding, options: RenderOptions) -> Iterator[Text]:
         if len(finding.evidence) > _MOST_EVIDENCE:
             more = len(finding.evidence) - _MOST_EVIDENCE
             yield from _indented(f"and {more} more (--format json)", options.width)
-    yield from _fix_lines(finding.fix, options.width)
+    fixes = fixes_to_show(report, finding)
+    if fixes is not finding.fix and options.verbosity <= 0:
+        fixes = fixes[:1]
+    yield from _fix_lines(fixes, options.width)
     yield Text()
 
 

@@ -28,13 +28,12 @@ References
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from fwdoctor import fixes, presence
 from fwdoctor.model.finding import Evidence, Fix, Problem
 from fwdoctor.rules.registry import rule
-from fwdoctor.solve.pairs import find_clean_pair
+from fwdoctor.solve.remedy import cuda_major_of, mixed_clashes, shared_pair
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,8 +41,6 @@ if TYPE_CHECKING:
     from fwdoctor.matrices.load import Matrices
     from fwdoctor.model.finding import Severity
     from fwdoctor.model.snapshot import Environment, FileClash, Snapshot
-
-_CUDA_MAJOR = re.compile(r"-cu(\d+)$")
 
 
 @rule(
@@ -57,18 +54,9 @@ _CUDA_MAJOR = re.compile(r"-cu(\d+)$")
 def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
     """One problem for all files that wheels of two CUDA majors share."""
     target = snapshot.target
-    clashes = [c for c in (target.clashes if target else None) or () if _is_mixed(c)]
+    clashes = mixed_clashes(target)
     if target is not None and clashes:
         yield _problem(target, clashes, snapshot, matrices)
-
-
-def _is_mixed(clash: FileClash) -> bool:
-    return not clash.is_missing and len({_major_of(o) for o in clash.owners}) > 1
-
-
-def _major_of(owner: str) -> int | None:
-    found = _CUDA_MAJOR.search(owner)
-    return int(found[1]) if found else None
 
 
 def _problem(
@@ -80,7 +68,7 @@ def _problem(
     owners = sorted({owner for clash in clashes for owner in clash.owners})
     winners = sorted({clash.winner for clash in clashes if clash.winner})
     losers = [owner for owner in owners if owner not in winners]
-    hurt = _frameworks_of(target, {_major_of(owner) for owner in losers})
+    hurt = _frameworks_of(target, {cuda_major_of(owner) for owner in losers})
     subject = hurt[0] if hurt else (losers or owners)[0]
     files = "1 file" if len(clashes) == 1 else f"{len(clashes)} files"
     return Problem(
@@ -134,20 +122,8 @@ def _fixes(
     target: Environment, owners: list[str], snapshot: Snapshot, matrices: Matrices
 ) -> tuple[Fix, ...]:
     remove = fixes.uninstall_command(target, owners)
-    verify = fixes.check_command(target)
-    found: list[Fix] = []
-    pair = find_clean_pair(snapshot, matrices)
-    if pair is not None and len(presence.frameworks(target)) == 2:
-        torch, tensorflow = pair
-        pins = [f"torch=={torch}", f"tensorflow[and-cuda]=={tensorflow}"]
-        found.append(
-            Fix(
-                effort="environment",
-                commands=(remove, fixes.install_command(target, pins)),
-                why="keep both here, in releases that share one CUDA major",
-                verify=verify,
-            )
-        )
+    pair = shared_pair(snapshot, matrices)
+    found = [pair] if pair is not None else []
     for name, framework in presence.frameworks(target).items():
         if framework.cuda is not None:
             found.append(_keep_one(name, owners, target, remove))
@@ -158,7 +134,7 @@ def _keep_one(name: str, owners: list[str], target: Environment, remove: str) ->
     """Give one framework its libraries back; the other moves out."""
     framework = presence.frameworks(target)[name]
     major = framework.cuda.major if framework.cuda else None
-    wanted = [_pinned(o, target) for o in owners if _major_of(o) == major]
+    wanted = [_pinned(o, target) for o in owners if cuda_major_of(o) == major]
     again = fixes.install_command(target, wanted, force=True, no_deps=True)
     title = presence.FRAMEWORK_NAMES[name]
     is_alone = len(presence.frameworks(target)) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,12 +15,14 @@ from fwdoctor.solve.candidates import (
     without_python,
 )
 from fwdoctor.solve.gpu_extra import requirements_of
+from fwdoctor.solve.pairs import find_clean_pair
 
 if TYPE_CHECKING:
     from fwdoctor.matrices.load import Matrices
-    from fwdoctor.model.snapshot import Environment, Snapshot
+    from fwdoctor.model.snapshot import Environment, FileClash, Snapshot
     from fwdoctor.solve.candidates import Candidate, Machine
 
+_CUDA_MAJOR = re.compile(r"-cu(\d+)$")
 _VERIFY = {
     "torch": "import torch; print(torch.cuda.is_available())",
     "tensorflow": "import tensorflow as tf; "
@@ -32,11 +35,14 @@ def working_builds(
 ) -> tuple[Fix, ...]:
     """Ways to install a build that works here: the same release first, else another.
 
+    Where the frameworks' libraries overwrote each other, a pair that does not comes
+    before them: a build for one of the two would leave the other's files as they are.
     Empty when no release in our data has one; a rule then offers something else.
     """
     if snapshot.host.is_tegra:  # published Arm builds are for servers' GPUs
         why = "take NVIDIA's wheel or container for this JetPack release"
         return (Fix(effort="environment", why=why),)
+    pair = shared_pair(snapshot, matrices)
     machine = machine_of(snapshot)
     installed = presence.frameworks(snapshot.target).get(framework)
     offered: list[Candidate] = []
@@ -53,7 +59,53 @@ def working_builds(
             *_from_conda(framework, machine, matrices),
             *_with_other_python(framework, snapshot, machine, matrices),
         )
-    return tuple(_fix_for(c, snapshot, machine, matrices) for c in offered)
+    builds = (_fix_for(c, snapshot, machine, matrices) for c in offered)
+    return (*((pair,) if pair else ()), *builds)
+
+
+def mixed_clashes(target: Environment | None) -> list[FileClash]:
+    """The files that wheels for two CUDA majors share, and at least one still has."""
+    clashes = (target.clashes if target else None) or ()
+    return [clash for clash in clashes if _is_mixed(clash)]
+
+
+def _is_mixed(clash: FileClash) -> bool:
+    majors = {cuda_major_of(owner) for owner in clash.owners}
+    return not clash.is_missing and len(majors) > 1
+
+
+def cuda_major_of(owner: str) -> int | None:
+    """The CUDA major in the name of NVIDIA's wheel: 13 of nvidia-cudnn-cu13."""
+    found = _CUDA_MAJOR.search(owner)
+    return int(found[1]) if found else None
+
+
+def shared_pair(snapshot: Snapshot, matrices: Matrices) -> Fix | None:
+    """Both frameworks in releases that share one CUDA major, where theirs do not.
+
+    It mends all that is wrong with the installed releases: they overwrote each
+    other's libraries, and none of them stays.
+    """
+    target = snapshot.target
+    frameworks = presence.frameworks(target).values()
+    built = {f.cuda.major if f.cuda else None for f in frameworks if f.kind != "cpu"}
+    clashes = mixed_clashes(target)
+    if not clashes or len(built) < 2:
+        return None
+    pair = find_clean_pair(snapshot, matrices)
+    if pair is None:
+        return None
+    owners = sorted({owner for clash in clashes for owner in clash.owners})
+    pins = [f"torch=={pair[0]}", f"tensorflow[and-cuda]=={pair[1]}"]
+    return Fix(
+        effort="environment",
+        commands=(
+            fixes.uninstall_command(target, owners),
+            fixes.install_command(target, pins),
+        ),
+        why="keep both here, in releases that fit this machine and one CUDA major",
+        verify=fixes.check_command(target),
+    )
 
 
 def is_without_build(snapshot: Snapshot, found: tuple[Fix, ...]) -> bool:
