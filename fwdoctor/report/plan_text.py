@@ -37,8 +37,9 @@ def render(plan: Plan, options: RenderOptions) -> str:
 def _commands_only(plan: Plan) -> Iterator[str]:
     for planned in plan.environments:
         yield from (" " * _LABEL + line for line in install_commands(planned))
-    for change in plan.changes:
-        yield f"{'change':<{_LABEL}}{change.what}"
+    # Two frameworks may need the same one; here what each gives is left out.
+    for what in dict.fromkeys(change.what for change in plan.changes):
+        yield f"{'change':<{_LABEL}}{what}"
 
 
 def _lines(plan: Plan, options: RenderOptions) -> Iterator[str]:

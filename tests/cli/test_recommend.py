@@ -55,6 +55,12 @@ def test_quiet_shows_what_to_type() -> None:
     assert len(result.stdout.splitlines()) == 3
 
 
+def test_quiet_says_a_change_once_that_both_frameworks_need() -> None:
+    result = run("--target", "gpu=GTX 680,driver=470", "--for", "both", "-q")
+    changes = [line for line in result.stdout.splitlines() if "change" in line]
+    assert len(changes) == len(set(changes)) == 1
+
+
 def test_impossible_is_exit_1_with_the_change() -> None:
     result = run("--target", "gpu=RTX 5090,driver=550.54.14")
     assert result.exit_code == 1
