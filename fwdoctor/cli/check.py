@@ -20,7 +20,9 @@ def check(
     prefix: options.Prefix = None,
     snapshot: Annotated[
         str | None,
-        typer.Option(help="Judge a saved snapshot instead.", metavar="FILE"),
+        typer.Option(
+            help="Judge a saved snapshot; - is standard input.", metavar="FILE"
+        ),
     ] = None,
     assume: Annotated[
         list[str] | None,

@@ -47,7 +47,11 @@ Prefer = Annotated[
 ]
 SnapshotOption = Annotated[
     str | None,
-    typer.Option("--snapshot", help="Plan for a saved snapshot.", metavar="FILE"),
+    typer.Option(
+        "--snapshot",
+        help="Plan for a saved snapshot; - is standard input.",
+        metavar="FILE",
+    ),
 ]
 
 

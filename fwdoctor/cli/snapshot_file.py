@@ -6,6 +6,7 @@ import json
 import os
 from typing import TYPE_CHECKING
 
+from fwdoctor.cli.input_file import input_name, read_input
 from fwdoctor.errors import SnapshotError
 from fwdoctor.model.codec import decode_snapshot, encode
 from fwdoctor.redact import redact_json
@@ -26,24 +27,24 @@ def snapshot_text(snapshot: Snapshot) -> str:
 
 
 def read_snapshot(path: str) -> Snapshot:
-    """The snapshot (or the report's snapshot) in a file.
+    """The snapshot (or the report's snapshot) in a file, or on stdin for "-".
 
     Raises SnapshotError naming the file, and the field that is wrong.
     """
+    name = input_name(path)
     try:
-        with open(path, "rb") as stream:
-            content = stream.read(LIMIT_BYTES + 1)
+        content = read_input(path, LIMIT_BYTES)
     except OSError as error:
         raise SnapshotError(
-            "snapshot-unreadable", f"{path}: {error.strerror or error}"
+            "snapshot-unreadable", f"{name}: {error.strerror or error}"
         ) from error
     if len(content) > LIMIT_BYTES:
-        raise SnapshotError("snapshot-too-large", f"{path}: larger than 50 MB")
+        raise SnapshotError("snapshot-too-large", f"{name}: larger than 50 MB")
     try:
         return decode_snapshot(json.loads(content))
     except SnapshotError as error:
         raise SnapshotError(
-            error.reference, f"{path}: {error.message}", hint=error.hint
+            error.reference, f"{name}: {error.message}", hint=error.hint
         ) from error
     except (ValueError, RecursionError) as error:
-        raise SnapshotError("snapshot-damaged", f"{path}: no JSON: {error}") from error
+        raise SnapshotError("snapshot-damaged", f"{name}: no JSON: {error}") from error

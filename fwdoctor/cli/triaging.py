@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from fwdoctor.cli.checking import CheckRequest, exit_code
+from fwdoctor.cli.input_file import input_name, read_input
 from fwdoctor.errors import ExitCode, UsageError
 from fwdoctor.intake.catalogue import load_catalogue
 from fwdoctor.intake.normalise import decode
@@ -50,15 +50,11 @@ class Triage:
 
 def _read(name: str) -> bytes:
     try:
-        if name == "-":
-            content = sys.stdin.buffer.read(LIMIT_BYTES + 1)
-        else:
-            with open(name, "rb") as stream:
-                content = stream.read(LIMIT_BYTES + 1)
+        content = read_input(name, LIMIT_BYTES)
     except OSError as error:
         raise UsageError(
-            "input-unreadable", f"{name}: {error.strerror or error}"
+            "input-unreadable", f"{input_name(name)}: {error.strerror or error}"
         ) from error
     if len(content) > LIMIT_BYTES:
-        raise UsageError("input-too-large", f"{name}: larger than 20 MB")
+        raise UsageError("input-too-large", f"{input_name(name)}: larger than 20 MB")
     return content

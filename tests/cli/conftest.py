@@ -23,6 +23,7 @@ def fwdoctor(tmp_path: Path) -> Run:
         env: Mapping[str, str] | None = None,
         python: tuple[str, ...] = (),
         cwd: Path | None = None,
+        stdin: str | None = None,
     ) -> subprocess.CompletedProcess[str]:
         variables = {k: v for k, v in os.environ.items() if k not in _LEFT_OUT}
         variables |= {"COLUMNS": "100"} | dict(env or {})
@@ -30,6 +31,7 @@ def fwdoctor(tmp_path: Path) -> Run:
             [sys.executable, *python, "-m", "fwdoctor", *words],
             env=variables,
             cwd=cwd or tmp_path,
+            input=stdin,
             capture_output=True,
             text=True,
             timeout=120,

@@ -171,6 +171,32 @@ def test_a_snapshot_gives_the_same_verdict_elsewhere(
         f["code"] for f in live["findings"]
     ]
     assert again["verdict"] == live["verdict"]
+    saved = (tmp_path / "machine.json").read_text(encoding="utf-8")
+    piped = fwdoctor("check", "--snapshot", "-", "--format", "json", stdin=saved)
+    assert report_of(piped)["findings"] == again["findings"]
+    planned = fwdoctor("recommend", "--snapshot", "-", stdin=saved)
+    assert (planned.returncode, planned.stderr) == (0, "")
+
+
+@posix
+@pytest.mark.parametrize("command", ["check --snapshot -", "triage -"])
+def test_standard_input_that_cannot_be_read_is_named(command: str) -> None:
+    result = subprocess.run(
+        ["/bin/sh", "-c", f"{sys.executable} -m fwdoctor {command} 0>/dev/null"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode == 2, result
+    assert result.stderr.startswith("fwdoctor: standard input: Bad file")
+    assert result.stdout == ""
+
+
+def test_a_bad_snapshot_on_standard_input_names_it(fwdoctor: Run) -> None:
+    result = fwdoctor("check", "--snapshot", "-", stdin='{"schema_version": 99}')
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "standard input: " in result.stderr
 
 
 def test_required_things_that_are_absent_are_findings(
