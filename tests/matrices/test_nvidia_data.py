@@ -35,7 +35,7 @@ KEYS = {
     "forward_compat": "package",
     "gpus": "name",
 }
-SIZE_LIMIT = 300_000
+SIZE_LIMIT = 330_000
 GPU_COUNT = 300
 
 Row = dict[str, Any]
@@ -273,7 +273,10 @@ def test_branch_lists_the_architectures_it_still_drives(name: str, row: Row) -> 
         ("566.03", "windows", "12.7"),
         ("576.02", "windows", "12.9"),
         ("581.80", "windows", "13.0"),
+        ("535.98", "windows", "12.2"),
+        ("417.35", "windows", "10.0"),
         ("616.56", "windows", "13.4"),
+        ("617.14", "windows", "13.4"),
         ("540.4.0", "linux", "12.6"),
         ("470.256.02", "linux", "11.4"),
     ],
@@ -312,6 +315,8 @@ def test_cudnn_line_is_consistent(name: str, row: Row) -> None:
 @pytest.mark.parametrize(
     ("line", "capability", "served"),
     [
+        ("7.2", "7.5", False),
+        ("7.4", "7.5", True),
         ("8.7", "3.5", True),
         ("8.8", "3.5", False),
         ("8.8", "5.0", True),
@@ -384,7 +389,11 @@ def test_gpu_is_consistent(name: str, row: Row) -> None:
 @pytest.mark.parametrize(
     ("name", "capability"),
     [
+        ("GeForce GT 710", "3.5"),
         ("Tesla K80", "3.7"),
+        ("GeForce GTX 1060 with Max-Q Design", "6.1"),
+        ("NVIDIA TITAN Xp COLLECTORS EDITION", "6.1"),
+        ("GRID V100DX-32C", "7.0"),
         ("GeForce GTX 750 Ti", "5.0"),
         ("GeForce GTX TITAN X", "5.2"),
         ("TITAN X (Pascal)", "6.1"),
@@ -472,10 +481,9 @@ CUDA_RUNTIME_CODES = (
     "0-10 12-13 16-28 31-32 34-37 43-46 49 52-53 65-69 98 100-103 127 200-201 205-227 "
     "300-304 400-402 500 600 700-705 708-721 800-812 900-915 917-919 999"
 )
-# nverror.h of the open kernel modules 595.45.04, reserved numbers left out
-XID_CODES = (
-    "13-14 16 19-23 27-29 31-36 39-45 47-48 58-65 68-90 92-105 108 110 119-151 154-176"
-)
+# nverror.h of the open kernel modules 595.45.04, reserved numbers left out, and what
+# NVIDIA's Xid catalog has in use besides
+XID_CODES = "8 11 13-14 16 19-23 25 27-29 31-48 54 56-90 92-110 119-176"
 
 
 def test_codes_are_sorted_and_unique() -> None:
