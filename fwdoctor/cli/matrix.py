@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     Answer = dict[str, Any]
 
+_LONGEST_NAME = 200
+
 
 @command
 def matrix(
@@ -38,7 +40,7 @@ def matrix(
         bool, typer.Option("--verbose", "-v", help="Show the source of each fact.")
     ] = False,
 ) -> None:
-    """Look up releases, pairs, toolkits, drivers and GPUs, with their sources."""
+    """Look up releases, pairs, drivers and GPUs, with their sources."""
     import json
 
     from fwdoctor.cli.boundary import emit
@@ -73,6 +75,8 @@ def _name(words: list[str] | None) -> str:
     if words and not name:
         hint = "give a version or a name, or leave it out for the whole list"
         raise UsageError("no-name", "NAME is empty", hint=hint)
+    if len(name) > _LONGEST_NAME:
+        raise UsageError("no-name", f"NAME has {len(name)} characters, no name has")
     return name
 
 

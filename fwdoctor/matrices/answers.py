@@ -1,67 +1,21 @@
-"""What the answers out of the matrices share: rows, their sources, unknown names."""
+"""What the answers out of the matrices share: versions that are meant or unknown."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fwdoctor.errors import MatrixError, UsageError
-from fwdoctor.matrices.record import Record
+from fwdoctor.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from packaging.version import Version
 
-    from fwdoctor.matrices.load import Matrices
+    from fwdoctor.matrices.record import Record
 
 Answer = dict[str, Any]
-TABLES = {
-    "cuda": "cuda/toolkits.json",
-    "cudnn": "cudnn/releases.json",
-    "driver": "nvidia/drivers.json",
-    "gpu": "nvidia/gpus.json",
-}
 LATEST = ("latest", "newest")
 _SHOWN = 4
-
-
-def find_rows(matrices: Matrices, topic: str) -> list[Answer]:
-    """The rows of a table as they stand in the file, once the loader accepts them."""
-    loaders = {
-        "cuda": matrices.toolkits,
-        "cudnn": matrices.cudnn_releases,
-        "driver": matrices.driver_branches,
-        "gpu": matrices.gpus,
-    }
-    tuple(loaders[topic]())  # names file and field when a row is damaged
-    rows: list[Answer] = matrices.raw(TABLES[topic]).get("records") or []
-    return rows
-
-
-def find_sources(matrices: Matrices, topic: str, row: Answer) -> list[Answer]:
-    """The sources of a row, each with the fields it supports."""
-    data = matrices.raw(TABLES[topic])
-    try:
-        facts = row.get("facts") or data["fact_sets"][row["fact_set"]]
-        return [
-            {
-                "source": data["sources"][fact["source"]]["source"],
-                "fields": fields,
-                "confidence": fact["confidence"],
-                "retrieved": data["sources"][fact["source"]]["retrieved"],
-            }
-            for fact in facts
-            if (fields := [field for field in fact["fields"] if field in row])
-        ]
-    except (KeyError, TypeError) as error:
-        path = matrices.folder / TABLES[topic]
-        problem = f"{path}: field facts or sources: {error} is missing"
-        raise MatrixError("matrix-damaged", problem) from error
-
-
-def whole_record(matrices: Matrices, name: str) -> Record:
-    """A file as a record, whose errors name the file and the field."""
-    return Record(str(matrices.folder / name), "", matrices.raw(name))
 
 
 def read_source(row: Record) -> Answer:

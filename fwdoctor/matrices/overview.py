@@ -6,10 +6,10 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 from fwdoctor.errors import MatrixError
-from fwdoctor.matrices.answers import TABLES, find_rows
 from fwdoctor.matrices.load import FRAMEWORKS
 from fwdoctor.matrices.query_pairs import FILES as PAIR_FILES
 from fwdoctor.matrices.query_pairs import list_pairs
+from fwdoctor.matrices.table_rows import TABLES, find_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -73,14 +73,19 @@ def _dates(matrices: Matrices, topic: str) -> Iterator[str]:
     """Days on which the sources of a topic were read."""
     field = "records" if topic == PAIRS else "sources"
     for name in _files(matrices, topic):
-        found = matrices.raw(name).get(field) or ()
-        for source in found.values() if isinstance(found, dict) else found:
+        for key, source in _items(matrices.raw(name).get(field)):
             day = source.get("retrieved") if isinstance(source, dict) else None
             if not _is_day(day):
-                path = matrices.folder / name
-                problem = f"{path}: field {field}: no day of retrieval"
-                raise MatrixError("matrix-damaged", problem)
+                where = f"{matrices.folder / name}: field {field}[{key}].retrieved"
+                raise MatrixError("matrix-damaged", f"{where}: not a day")
             yield day
+
+
+def _items(values: object) -> Iterable[tuple[object, object]]:
+    """Keys or numbers of an object's or a list's values; one bad value of others."""
+    if isinstance(values, dict):
+        return values.items()
+    return enumerate(values if isinstance(values, list) else [values])
 
 
 def _files(matrices: Matrices, topic: str) -> Iterable[str]:

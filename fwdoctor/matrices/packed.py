@@ -27,7 +27,7 @@ def read_object(path: str) -> dict[str, Any]:
     except OSError as error:
         reason = error.strerror or error
         raise MatrixError("matrix-unreadable", f"{path}: {reason}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise MatrixError("matrix-damaged", f"{path}: {error}") from error
     if not isinstance(data, dict):
         raise MatrixError("matrix-foreign", f"{path}: not a JSON object")

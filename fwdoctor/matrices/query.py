@@ -9,30 +9,36 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
-from fwdoctor.errors import UsageError
+from fwdoctor.errors import MatrixError, UsageError
 from fwdoctor.matrices import spellings
 from fwdoctor.matrices.answers import (
     LATEST,
-    find_rows,
-    find_sources,
     find_version,
     not_here,
     read_source,
     text_or_none,
     texts,
     unknown_version,
-    whole_record,
     without_facts,
 )
 from fwdoctor.matrices.overview import data_date
 from fwdoctor.matrices.query_pairs import pairs_of_release
+from fwdoctor.matrices.table_rows import (
+    find_compat_packages,
+    find_rows,
+    find_sources,
+    whole_record,
+)
 from fwdoctor.versions import CudaVersion, DriverVersion
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from fwdoctor.matrices.answers import Answer
     from fwdoctor.matrices.load import Matrices
     from fwdoctor.matrices.record import Record
-    from fwdoctor.model.matrix import DriverBranch, GpuModel, Release, Variant
+    from fwdoctor.model.matrix import DriverBranch, GpuModel, Variant
 
 GPU_EXTRA = "and-cuda"
 _OS_NAMES = ("linux", "windows")
@@ -49,11 +55,10 @@ def find_release(matrices: Matrices, framework: str, version: str) -> Answer:
     known = matrices.versions(framework)
     wanted = spellings.release_version(version)
     found = find_version(wanted, known)
-    release = matrices.find_release(framework, found) if found else None
-    if release is None:
+    if found is None:
         raise unknown_version(f"{framework} {version}", wanted, known)
-    answer = _release(matrices, release)
-    pairs, sources = pairs_of_release(matrices, framework, release.version)
+    answer = _release(matrices, framework, found)
+    pairs, sources = pairs_of_release(matrices, framework, found)
     answer = {**answer, "pairs": pairs, "sources": [*answer["sources"], *sources]}
     if framework != "tensorflow":
         return answer
@@ -63,13 +68,19 @@ def find_release(matrices: Matrices, framework: str, version: str) -> Answer:
 
 def list_releases(matrices: Matrices, framework: str) -> list[Answer]:
     """Every release of a framework, newest first."""
-    found = reversed(matrices.releases(framework))
-    return [_release(matrices, release) for release in found]
+    found = reversed(matrices.versions(framework))
+    return [_release(matrices, framework, version) for version in found]
 
 
-def _release(matrices: Matrices, release: Release) -> Answer:
-    file = whole_record(matrices, f"{release.framework}/{release.version}.json")
-    authored = file.inner("authored")
+def _release(matrices: Matrices, framework: str, version: str) -> Answer:
+    file = whole_record(matrices, f"{framework}/{version}.json")
+    release = matrices.find_release(framework, version)
+    if release is None or (release.framework, release.version) != (framework, version):
+        path = matrices.folder / framework / f"{version}.json"
+        raise MatrixError("matrix-foreign", f"{path}: field version: not {version}")
+    authored, whole = file.inner("authored"), file.with_authored()
+    companions, extras = whole.inner("companions"), whole.inner("extras")
+    pins = extras.mapping(GPU_EXTRA)
     return {
         "framework": release.framework,
         "version": release.version,
@@ -78,8 +89,10 @@ def _release(matrices: Matrices, release: Release) -> Answer:
         "yanked": release.yanked,
         "python": list(release.python),
         "python_free_threaded": list(release.python_free_threaded),
-        "variants": [_build(matrices, release, item) for item in release.variants],
-        "companions": {k: list(v) for k, v in release.companions.items()},
+        "variants": [
+            _build(matrices, row, framework, pins) for row in release.variants
+        ],
+        "companions": {k: list(companions.one_or_more(k)) for k in companions.data},
         "triton": file.get("triton", dict) or authored.get("triton", dict),
         "numpy": {"spec": list(release.numpy_specs), "numpy2": dict(release.numpy2)},
         "glibc_min": release.glibc_min,
@@ -89,7 +102,7 @@ def _release(matrices: Matrices, release: Release) -> Answer:
         "reuploads": file.get("reuploads", list) or [],
         "tested_build": authored.get("tested_build", dict),
         "requires": dict(release.requires),
-        "extras": {name: dict(pins) for name, pins in release.extras.items()},
+        "extras": {name: dict(extras.mapping(name)) for name in extras.data},
         "conda": [_variant(matrices, item) for item in release.conda],
         "sources": _release_sources(file) + _release_sources(authored),
     }
@@ -100,13 +113,14 @@ def _release_sources(file: Record) -> list[Answer]:
     return [dict(row) for row in file.rows("sources", read_source)]
 
 
-def _build(matrices: Matrices, release: Release, variant: Variant) -> Answer:
-    """A build of the release; pins that stand in its GPU extra are told as such."""
+def _build(
+    matrices: Matrices, variant: Variant, framework: str, pins: Mapping[str, Any]
+) -> Answer:
+    """A build of a release; pins that stand in its GPU extra are told as such."""
     answer = _variant(matrices, variant)
-    pins = release.extras.get(GPU_EXTRA, {})
     if (
         variant.nvidia_pins
-        or variant.package != release.framework
+        or variant.package != framework
         or not variant.compute_capabilities
         or not pins
     ):
@@ -256,7 +270,7 @@ def _driver(
 
 def _compat_packages(matrices: Matrices, branch: int) -> list[str]:
     """The cuda-compat packages that run on a driver branch (data-centre GPUs)."""
-    rows = matrices.raw("nvidia/forward_compat.json").get("records") or ()
+    rows = find_compat_packages(matrices)
     return [r["package"] for r in rows if branch in r.get("base_branches", ())]
 
 
@@ -275,7 +289,7 @@ def find_gpu(matrices: Matrices, name: str) -> Answer:
     gpu = _find_gpu(matrices, name)
     if gpu is None:
         raise not_here(f"GPU {name}", _alike(matrices, name), None)
-    return _gpu(matrices, gpu, matrices.gpus().index(gpu))
+    return _gpu(matrices, gpu, find_rows(matrices, "gpu")[matrices.gpus().index(gpu)])
 
 
 def _find_gpu(matrices: Matrices, name: str) -> GpuModel | None:
@@ -307,9 +321,10 @@ def _holds(text: str, words: list[str]) -> bool:
 
 def list_gpus(matrices: Matrices) -> list[Answer]:
     """Every GPU name, newest architecture first, then by name."""
-    found = sorted(enumerate(matrices.gpus()), key=lambda item: item[1].name.lower())
-    found.sort(key=lambda item: item[1].compute_capability, reverse=True)
-    return [_gpu(matrices, gpu, index) for index, gpu in found]
+    found = [*zip(matrices.gpus(), find_rows(matrices, "gpu"), strict=True)]
+    found.sort(key=lambda item: item[0].name.lower())
+    found.sort(key=lambda item: item[0].compute_capability, reverse=True)
+    return [_gpu(matrices, gpu, row) for gpu, row in found]
 
 
 def _short(name: str) -> str:
@@ -318,9 +333,8 @@ def _short(name: str) -> str:
     return " ".join(word for word in words if word not in ("nvidia", "geforce"))
 
 
-def _gpu(matrices: Matrices, gpu: GpuModel, index: int) -> Answer:
+def _gpu(matrices: Matrices, gpu: GpuModel, row: Answer) -> Answer:
     device = matrices.find_architecture(gpu.compute_capability)
-    row = find_rows(matrices, "gpu")[index]
     return {
         "name": gpu.name,
         "compute_capability": str(gpu.compute_capability),

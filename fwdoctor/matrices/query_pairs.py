@@ -10,10 +10,10 @@ from fwdoctor.matrices.answers import (
     find_neighbours,
     find_version,
     not_here,
-    whole_record,
 )
 from fwdoctor.matrices.load import FRAMEWORKS
 from fwdoctor.matrices.spellings import FRAMEWORK_NAMES, release_version
+from fwdoctor.matrices.table_rows import whole_record
 from fwdoctor.matrices.typed import read_pair
 
 if TYPE_CHECKING:

@@ -14,7 +14,6 @@ from typer.testing import CliRunner, Result
 from fwdoctor import compat
 from fwdoctor.cli import make_app, matrix
 from fwdoctor.matrices import load
-from fwdoctor.matrices.answers import TABLES
 from fwdoctor.matrices.load import Matrices
 from fwdoctor.matrices.overview import (
     MAX_AGE_DAYS,
@@ -24,6 +23,7 @@ from fwdoctor.matrices.overview import (
     overview,
 )
 from fwdoctor.matrices.query_pairs import FILES
+from fwdoctor.matrices.table_rows import TABLES
 from fwdoctor.versions import CudaVersion
 
 MATRICES = Path(__file__).resolve().parents[2] / "matrices"
@@ -207,6 +207,13 @@ def test_another_version_than_the_one_written_is_told() -> None:
 
 
 @pytest.mark.parametrize("topic", TOPICS)
+def test_an_endless_name_is_a_usage_error(topic: str) -> None:
+    result = run(topic, "5" * 5000)
+    assert result.exit_code == 2
+    assert "5000 characters" in result.stderr
+
+
+@pytest.mark.parametrize("topic", TOPICS)
 @pytest.mark.parametrize("name", ["", " "])
 def test_an_empty_name_is_a_usage_error(topic: str, name: str) -> None:
     result = run(topic, name)
@@ -331,6 +338,29 @@ def test_data_of_no_age_are_not_old(tmp_path: Path) -> None:
     assert overview(empty, dt.date(2030, 1, 1))["age_days"] is None
 
 
+NEWEST = Matrices(MATRICES).versions("torch")[-1]
+RELEASE = ("torch", NEWEST)
+FILE = f"torch/{NEWEST}.json"
+DAMAGE: list[tuple[tuple[str, ...], str, tuple[str | int, ...], object]] = [
+    (("cuda", "12.8"), "cuda/toolkits.json", ("records", 3, "releases"), ["12.8"]),
+    (("cuda",), "cuda/toolkits.json", ("records", 3, "min_driver"), {"linux": 5}),
+    (("cudnn",), "cudnn/releases.json", ("records", 3, "notes"), 1.5),
+    (("cudnn",), "cudnn/releases.json", ("records", 3, "cuda_majors"), None),
+    (("cudnn", "8.9"), "cudnn/releases.json", ("records", 30, "min_driver"), "525"),
+    (("driver", "430.26"), "nvidia/drivers.json", ("records", 12, "cuda_before"), "x"),
+    (("driver",), "nvidia/drivers.json", ("records", 3, "known"), 550),
+    (("driver",), "nvidia/drivers.json", ("sources",), 5),
+    (("driver",), "nvidia/forward_compat.json", ("records", 3, "base_branches"), "x"),
+    (("driver",), "nvidia/forward_compat.json", ("records", 3, "package"), None),
+    (RELEASE, FILE, ("companions", "torchvision"), [5]),
+    (RELEASE, FILE, ("extras",), {"and-cuda": "x"}),
+    (RELEASE, FILE, ("triton",), "3.5.1"),
+    (RELEASE, FILE, ("version",), "9.9.9"),
+    (RELEASE, FILE, ("sources", 0, "confidence"), None),
+    ((), FILE, ("sources", 0, "retrieved"), "2026-02-30"),
+]
+
+
 @pytest.mark.parametrize(
     ("words", "name", "damage", "field"),
     [
@@ -357,6 +387,11 @@ def test_data_of_no_age_are_not_old(tmp_path: Path) -> None:
             "sources",
         ),
         (("gpu",), "nvidia/gpus.json", lambda t: _without(t, "fact_sets"), "fact_sets"),
+        *(
+            (words, name, lambda t, k=key, v=value: _with(t, k, v), str(key[-1]))
+            for words, name, key, value in DAMAGE
+        ),
+        (("gpu",), "nvidia/gpus.json", lambda t: "[" * 100_000, "recursion"),
         (("pairs",), "pairs/pypi.json", lambda t: t[:500], "line"),
         (("pairs",), "pairs/conda-forge.json", lambda t: '{"records": [7]}', "records"),
         (
@@ -378,6 +413,16 @@ def test_damaged_data_name_file_and_field(
     assert Path(name).name in result.stderr
     assert field in result.stderr
     assert "Traceback" not in result.output
+
+
+def _with(text: str, path: tuple[str | int, ...], value: object) -> str:
+    data = json.loads(text)
+    *outer, last = path
+    inner = data
+    for key in outer:
+        inner = inner[key]
+    inner[last] = value
+    return json.dumps(data)
 
 
 def _without(text: str, key: str) -> str:
