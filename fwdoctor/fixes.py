@@ -6,6 +6,7 @@ versions come from the caller, who has them from a matrix.
 
 from __future__ import annotations
 
+import posixpath
 from typing import TYPE_CHECKING
 
 from fwdoctor.driver_branches import (
@@ -14,6 +15,7 @@ from fwdoctor.driver_branches import (
     need_proprietary,
 )
 from fwdoctor.model.finding import Fix
+from fwdoctor.project_commands import ProjectTool
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,9 +55,13 @@ def install_command(
     and `channel` says where they are from.
     """
     manager = manager_of(environment)
+    requirements = tuple(requirements)
     specs = [shell_word(spec) for spec in requirements]
     if manager in CONDA_MANAGERS:
         return " ".join([*_conda_lead(manager, environment, channel), *specs])
+    tool = _project_tool(environment)
+    if tool and not tool.leaves_alone(requirements, index_url, force=force):
+        return tool.add(specs, index_url)
     words = _pip_words(environment, "install")
     if force:
         words.append("--reinstall" if manager == "uv" else "--force-reinstall")
@@ -72,6 +78,16 @@ def index_option(url: str) -> str:
     return f"-f {url}" if url.endswith(".html") else f"--index-url {url}"
 
 
+def _project_tool(environment: Environment | None) -> ProjectTool | None:
+    """The tool whose lock file would undo a change of pip's; None where pip may."""
+    if environment is None or environment.project is None:
+        return None
+    folder = shell_word(posixpath.dirname(environment.prefix))
+    return ProjectTool(
+        project=environment.project, environment=environment, folder=folder
+    )
+
+
 def uninstall_command(environment: Environment | None, names: Iterable[str]) -> str:
     """One command that removes these distributions."""
     manager = manager_of(environment)
@@ -79,6 +95,9 @@ def uninstall_command(environment: Environment | None, names: Iterable[str]) -> 
     if manager in CONDA_MANAGERS:
         where = [] if manager == "pixi" else _conda_prefix(environment)
         return " ".join([manager, "remove", *where, *names])
+    tool = _project_tool(environment)
+    if tool is not None and not any(name.startswith("nvidia-") for name in names):
+        return tool.remove(names)  # NVIDIA's wheels are no requirements of a project
     words = _pip_words(environment, "uninstall")
     if manager != "uv":
         words.append("-y")

@@ -13,7 +13,14 @@ import fwdoctor
 
 PACKAGE = Path(fwdoctor.__file__).parent
 PURE = ("rules", "solve", "envs", "report", "model", "intake")
-PURE_FILES = ("compat.py", "judge.py", "presence.py", "fixes.py", "assume.py")
+PURE_FILES = (
+    "compat.py",
+    "judge.py",
+    "presence.py",
+    "fixes.py",
+    "project_commands.py",
+    "assume.py",
+)
 FORBIDDEN = {"subprocess", "socket", "random", "urllib", "time", "datetime"}
 OLDEST_SYNTAX = (3, 6)
 

@@ -336,6 +336,14 @@ class Framework:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """The project whose lock file says what its `.venv` holds."""
+
+    manager: Literal["uv", "poetry"]
+    has_sources: bool = False  # it names package indexes for uv already
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
     """A Python environment and what is installed in it."""
 
@@ -343,6 +351,7 @@ class Environment:
     python: str | None = None  # path of its interpreter
     kind: Literal["venv", "conda", "system", "pyenv", "pasted"] | None = None
     manager: Literal["uv", "pip", "conda", "mamba", "pixi", "poetry"] | None = None
+    project: Project | None = None
     python_version: str | None = None  # "3.12.4"
     is_free_threaded: bool | None = None
     machine: str | None = None  # architecture of the interpreter

@@ -17,7 +17,7 @@ from fwdoctor.probes.interpreter import (
     slashed,
 )
 from fwdoctor.probes.loader import resolve_framework
-from fwdoctor.probes.manager import find_manager
+from fwdoctor.probes.manager import find_manager, find_project
 from fwdoctor.probes.shadowing import find_shadowing
 from fwdoctor.probes.site_packages import (
     find_own_folders,
@@ -69,11 +69,13 @@ def read_environment(
         source, interpreter.prefix, folders, is_light=not is_target
     )
     closed = find_unreadable(source, interpreter, folders) if is_target else None
+    manager = find_manager(source, interpreter, packages)
     environment = Environment(
         prefix=interpreter.prefix,
         python=interpreter.python,
         kind=interpreter.kind,
-        manager=find_manager(source, interpreter, packages),
+        manager=manager,
+        project=find_project(source, interpreter, manager) if is_target else None,
         python_version=interpreter.version,
         is_free_threaded=interpreter.is_free_threaded,
         machine=interpreter.machine,

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Literal
+
+from fwdoctor.model.snapshot import Project
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,6 +17,15 @@ if TYPE_CHECKING:
     from fwdoctor.probes.source import Source
 
 Manager = Literal["uv", "pip", "conda", "mamba", "pixi", "poetry"]
+_LOCKS: dict[Manager | None, str] = {"uv": "uv.lock", "poetry": "poetry.lock"}
+# Not compiled here: most environments belong to no project.
+_TABLE = r"(?m)^[ \t]*\[\[?([^\[\]\n]{1,200})\]"
+_KEY = r"[\w-]+"
+# A table or a key that says where uv takes packages from, in any spelling.
+_UV_SOURCES = (
+    r"(?m)^[ \t]*\[\[?\s*tool\s*\.\s*uv\s*\.\s*(index|sources)\b"
+    r"|^[ \t]*([\w-]+\s*\.\s*)*(extra-)?(index(-url)?|sources)\s*[.=]"
+)
 
 
 def find_manager(
@@ -39,6 +51,34 @@ def find_manager(
     if "uv" in interpreter.config:
         return "uv"
     return _majority(packages)
+
+
+def find_project(
+    source: Source, interpreter: Interpreter, manager: Manager | None
+) -> Project | None:
+    """The project a `.venv` belongs to, where files leave no doubt.
+
+    uv.lock, or uv's tables and a venv that uv made; poetry.lock, or Poetry's table and
+    packages that Poetry installed. Both locks, or none of it: None.
+    """
+    folder, name = posixpath.split(interpreter.prefix)
+    if interpreter.kind != "venv" or name != ".venv" or manager not in _LOCKS:
+        return None
+    text = source.find_text(f"{folder}/pyproject.toml")
+    locks = [lock for lock in _LOCKS.values() if source.exists(f"{folder}/{lock}")]
+    if text is None or len(locks) > 1 or locks not in ([], [_LOCKS[manager]]):
+        return None
+    tables = {".".join(re.findall(_KEY, name)) for name in re.findall(_TABLE, text)}
+    if manager == "poetry":
+        is_ours = "tool.poetry" in tables or ("project" in tables and bool(locks))
+        return Project(manager="poetry") if is_ours else None
+    has_table = any(f"{table}.".startswith("tool.uv.") for table in tables)
+    if "project" not in tables or not (locks or has_table):
+        return None
+    has_sources = bool(re.search(_UV_SOURCES, text)) or source.exists(
+        f"{folder}/uv.toml"
+    )
+    return Project(manager="uv", has_sources=has_sources)
 
 
 def _conda_flavour(source: Source, prefix: str) -> Manager:

@@ -24,6 +24,7 @@ References
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fwdoctor import fixes, presence
@@ -178,6 +179,9 @@ def _keep_one_torch(packages: list[Package], target: Environment) -> tuple[str, 
         manager = fixes.manager_of(target)
         again = f"{manager} install --force-reinstall pytorch={last.version}"
         return (remove, again)
+    # Twice on the disk, not in a project's lock file: only the folder is mended.
+    target = replace(target, project=None)
+    remove = fixes.uninstall_command(target, [wheel.name])
     torch = target.torch
     pin = presence.product_pin("torch", torch) if torch else wheel.name
     index = index_of(torch) if torch else None

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fwdoctor.model.snapshot import Package
+from fwdoctor.model.snapshot import Package, Project
 from fwdoctor.probes.interpreter import find_interpreter
-from fwdoctor.probes.manager import find_manager
+from fwdoctor.probes.manager import find_manager, find_project
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,3 +53,64 @@ def test_pixi_folder_layout(make_source: MakeSource) -> None:
     source = make_source({f"/p/.pixi/envs/default/{SIX}": ""})
     interpreter = find_interpreter(source, "/p/.pixi/envs/default")
     assert find_manager(source, interpreter, []) == "pixi"
+
+
+MADE_BY_UV = "uv = 0.9.1\n"
+PLAIN = '[project]\nname = "p"\n'
+IN_UV = Project(manager="uv")
+WITH_SOURCES = Project(manager="uv", has_sources=True)
+POETRY = Project(manager="poetry")
+
+
+@pytest.mark.parametrize(
+    ("beside", "expected"),
+    [
+        ({"uv.lock": "", "pyproject.toml": PLAIN}, IN_UV),
+        ({"pyproject.toml": PLAIN + "[tool.uv]\n"}, IN_UV),
+        ({"uv.lock": "", "uv.toml": "", "pyproject.toml": PLAIN}, WITH_SOURCES),
+        ({"poetry.lock": "", "pyproject.toml": PLAIN}, POETRY),
+        ({"poetry.lock": "", "pyproject.toml": "[tool.poetry]\n"}, POETRY),
+        # Not sure: uv made the folder and no more, or there is nothing to add to.
+        ({"pyproject.toml": PLAIN}, None),
+        ({"uv.lock": ""}, None),
+        ({"uv.lock": "", "pyproject.toml": "[tool.uv.workspace]\n"}, None),
+        ({"uv.lock": "", "poetry.lock": "", "pyproject.toml": PLAIN}, None),
+        ({"uv.lock": "", "pyproject.toml": "# [project]\n"}, None),
+        ({"uv.lock": "", "pyproject.toml": "\0[[[\n"}, None),
+    ],
+)
+def test_project(
+    make_source: MakeSource, beside: dict[str, str], expected: Project | None
+) -> None:
+    files = {f"/p/{name}": text for name, text in beside.items()}
+    assert _project_of(make_source, ".venv", files) == expected
+    assert _project_of(make_source, "venv", files) is None  # uv would make another
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[[tool.uv.index]]",
+        "[tool.uv.sources]",
+        "[ tool . uv . sources . torch ]",
+        "[tool.uv]\nsources = { torch = { index = 'x' } }",
+        "[tool.uv]\nindex = []",
+        "[tool.uv]\nextra-index-url = ['https://x']",
+        "[tool]\nuv.sources.torch.index = 'x'",
+    ],
+)
+def test_sources_are_noticed_in_any_spelling(
+    make_source: MakeSource, line: str
+) -> None:
+    files = {"/p/uv.lock": "", "/p/pyproject.toml": f"{PLAIN}\n{line}\n"}
+    assert _project_of(make_source, ".venv", files) == WITH_SOURCES
+
+
+def _project_of(
+    make_source: MakeSource, name: str, files: dict[str, str]
+) -> Project | None:
+    own = {f"/p/{name}/{SIX}": "", f"/p/{name}/pyvenv.cfg": MADE_BY_UV}
+    source = make_source({**own, **files})
+    interpreter = find_interpreter(source, f"/p/{name}")
+    manager = find_manager(source, interpreter, [])
+    return find_project(source, interpreter, manager)
