@@ -2,9 +2,10 @@
 
 What it checks
 --------------
-The glibc of this system against the newest glibc symbol that the wheels of the
-installed PyTorch or TensorFlow release use (measured from the wheels), and with
-`--deep` whether the import said «version `GLIBC_… not found».
+The glibc of this system against the newest glibc symbol that the installed wheel of
+PyTorch or TensorFlow uses (measured from the wheels; where it is not known which one is
+installed, from most of the release's), and with `--deep` whether the import said
+«version `GLIBC_… not found».
 
 Why it matters
 --------------
@@ -28,7 +29,11 @@ from typing import TYPE_CHECKING
 
 from fwdoctor import compat, presence
 from fwdoctor.model.finding import Evidence, Fix, Problem
-from fwdoctor.rules.installed import find_published, is_imported_fine
+from fwdoctor.rules.installed import (
+    find_published,
+    find_variant,
+    is_imported_fine,
+)
 from fwdoctor.rules.registry import rule
 from fwdoctor.solve.remedy import working_builds
 
@@ -71,7 +76,8 @@ def _floor_above(
         return None
     if snapshot.origin == "pasted":
         return None  # older collect_env prints the glibc Python was built for
-    return compat.glibc_runs(release, libc).needs
+    variant = find_variant(release, framework, snapshot)
+    return compat.glibc_runs(release, libc, variant).needs
 
 
 def _import_error(framework: Framework) -> str:

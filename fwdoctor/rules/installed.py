@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from packaging.version import Version
 
     from fwdoctor.matrices.load import Matrices
-    from fwdoctor.model.matrix import Release
+    from fwdoctor.model.matrix import Release, Variant
     from fwdoctor.model.snapshot import Environment, Framework, Package, Snapshot
 
 CONDA_SOURCES = ("conda-forge", "pytorch", "defaults")
@@ -131,6 +131,28 @@ def find_published(
     if framework.version is None or framework.source in (*CONDA_SOURCES, "other"):
         return None
     return matrices.find_release(name, framework.version)
+
+
+def find_variant(
+    release: Release, framework: Framework, snapshot: Snapshot
+) -> Variant | None:
+    """Which wheel of the release is installed; None where that is not known for sure.
+
+    PyTorch's indexes are told by the local label; PyPI has one wheel a platform.
+    """
+    label, platform = framework.local_label, machine_of(snapshot).platform
+    is_from_index = framework.source == "pytorch-index" and label is not None
+    if not is_from_index and (framework.source != "pypi" or label is not None):
+        return None
+    wanted = [
+        variant
+        for variant in release.variants
+        if variant.package == (framework.package or release.framework)
+        and platform in variant.platforms
+        and (variant.index != "pypi") == is_from_index
+        and (not is_from_index or variant.variant == label)
+    ]
+    return wanted[0] if len(wanted) == 1 else None
 
 
 def is_conda(snapshot: Snapshot) -> bool:

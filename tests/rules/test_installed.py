@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from packaging.specifiers import SpecifierSet
 
-from fwdoctor.model.snapshot import Environment, Host, Package, Snapshot
+from fwdoctor.matrices.load import Matrices
+from fwdoctor.model.snapshot import Environment, Framework, Host, Package, Snapshot
 from fwdoctor.rules import installed
 
 SITE = "/opt/env/lib/python3.12/site-packages"
@@ -117,3 +118,40 @@ def test_find_installed_says_nothing_where_copies_differ(
         Environment(prefix="/opt/env", packages=packages), "numpy"
     )
     assert (found.version if found else None) == version
+
+
+@pytest.mark.parametrize("framework", ["torch", "tensorflow"])
+def test_every_linux_wheel_is_known_by_what_it_says_of_itself(
+    framework: str, matrices: Matrices
+) -> None:
+    here = Snapshot(host=Host(os="linux", machine="x86_64"))
+    for release in matrices.releases(framework):
+        for variant in release.variants:
+            if "linux-x86_64" not in variant.platforms:
+                continue
+            is_from_pypi = variant.index == "pypi"
+            wheel = Framework(
+                version=release.version,
+                package=variant.package,
+                local_label=None if is_from_pypi else variant.variant,
+                source="pypi" if is_from_pypi else "pytorch-index",
+            )
+            assert installed.find_variant(release, wheel, here) == variant
+
+
+@pytest.mark.parametrize(
+    "wheel",
+    [
+        Framework(version="2.6.0", local_label="cu126"),  # whence is not known
+        Framework(version="2.6.0", local_label="cu126", source="pypi"),
+        Framework(version="2.6.0", local_label="cu999", source="pytorch-index"),
+        Framework(version="2.6.0", local_label="cu126", source="other"),
+    ],
+)
+def test_a_wheel_that_may_be_another_is_not_guessed(
+    wheel: Framework, matrices: Matrices
+) -> None:
+    release = matrices.find_release("torch", "2.6.0")
+    assert release is not None
+    here = Snapshot(host=Host(os="linux", machine="x86_64"))
+    assert installed.find_variant(release, wheel, here) is None
