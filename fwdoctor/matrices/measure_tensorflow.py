@@ -12,6 +12,10 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from fwdoctor.matrices.fat_binaries import iter_fat_binaries, own_code
+from fwdoctor.matrices.measure_requirements import (
+    read_all_requirements,
+    read_requirements,
+)
 from fwdoctor.matrices.measurement import (
     Json,
     Measurement,
@@ -24,10 +28,10 @@ from fwdoctor.matrices.measurement import (
     sort_capabilities,
 )
 from fwdoctor.matrices.requirements_of import (
+    Spec,
     applies_on,
     gpu_extras,
     normal_name,
-    parse_requirements,
     spec_of,
     spec_text,
     specs_by_name,
@@ -53,6 +57,7 @@ SIBLINGS = (
     "tensorflow-macos",
     "tensorflow-rocm",
 )
+PACKAGES = (MAIN_PACKAGE, *SIBLINGS)
 MAJOR_DIGITS = 2
 ROCM_NUMBERS = 4
 # Stub wheels of `tensorflow` say nothing of NumPy; what they install does.
@@ -85,7 +90,7 @@ def measure_tensorflow(
     measurement = describe_files(MAIN_PACKAGE, version, main)
     rows: list[Json] = []
     numpy2: dict[str, bool] = {}
-    for package in (MAIN_PACKAGE, *SIBLINGS):
+    for package in PACKAGES:
         for platform in PLATFORMS:
             chosen = newest_wheel(wheels.get(package, ()), platform)
             if chosen is None:
@@ -99,7 +104,8 @@ def measure_tensorflow(
             if package in BUILDS_ASKED:
                 fields += _read_numpy2(wheel, chosen, numpy2)
             if package == MAIN_PACKAGE and platform == LINUX:
-                fields += _read_requirements(wheel, measurement.facts)
+                asked = read_all_requirements(wheel, chosen, main, measurement)
+                fields += _read_linux_facts(wheel, asked, measurement.facts)
             measurement.add_wheel(chosen, row, fields)
             if _has_unlisted_code(row, rows) and options.walk_fat_binaries:
                 _walk_fat_binaries(wheel, row, measurement, options)
@@ -219,9 +225,11 @@ def _read_numpy2(
     return [f"numpy.numpy2.{system}"]
 
 
-def _read_requirements(wheel: RemoteWheel, facts: Json) -> list[str]:
-    """Add what the Linux wheel asks for; return the fields added."""
-    base, extras = split_extras(_requirements(wheel))
+def _read_linux_facts(
+    wheel: RemoteWheel, asked: Iterable[Requirement], facts: Json
+) -> list[str]:
+    """Add what the Linux wheels ask for; return the fields added."""
+    base, extras = split_extras(asked)
     facts["glibc_min"] = glibc_floor(wheel, SYMBOL_LIBRARIES)
     facts["requires"] = specs_by_name(base)
     facts["extras"] = gpu_extras(extras)
@@ -234,11 +242,12 @@ def _read_requirements(wheel: RemoteWheel, facts: Json) -> list[str]:
     return fields
 
 
-def _keras(requires: Mapping[str, Any]) -> list[str]:
+def _keras(requires: Mapping[str, Spec]) -> list[str]:
+    specs = {name: requires.get(name, []) for name in ("keras", "keras-nightly")}
     return [
-        f"{name}{requires[name]}" if name != "keras" else requires[name]
-        for name in ("keras", "keras-nightly")
-        if name in requires
+        spec if name == "keras" else f"{name}{spec}"
+        for name, found in specs.items()
+        for spec in ([found] if isinstance(found, str) else found)
     ]
 
 
@@ -255,16 +264,11 @@ def _is_numpy2(wheel: RemoteWheel) -> bool | None:
 
 
 def _sibling_required(wheel: RemoteWheel, chosen: WheelName) -> str | None:
-    for item in _requirements(wheel):
+    for item in read_requirements(wheel):
         name = normal_name(item.name)
-        if name in SIBLINGS and applies_on(item, chosen.platform, chosen.python):
+        if name in PACKAGES and applies_on(item, chosen.platform, chosen.python):
             return f"{name}{spec_text(item)}"
     return None
-
-
-def _requirements(wheel: RemoteWheel) -> tuple[Requirement, ...]:
-    member = wheel.find_member(r"[^/]+\.dist-info/METADATA")
-    return parse_requirements(wheel.read_text(member)) if member else ()
 
 
 def _described_version(name: str, text: object) -> Json:

@@ -6,6 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 from fwdoctor.matrices.fat_binaries import FatBinaryCode, iter_fat_binaries, own_code
+from fwdoctor.matrices.measure_requirements import (
+    read_all_requirements,
+    read_requirements,
+)
 from fwdoctor.matrices.measurement import (
     Json,
     Measurement,
@@ -21,7 +25,6 @@ from fwdoctor.matrices.measurement import (
 from fwdoctor.matrices.requirements_of import (
     gpu_extras,
     normal_name,
-    parse_requirements,
     pins_on,
     spec_of,
     spec_text,
@@ -70,7 +73,9 @@ def measure_torch(
         wheel = RemoteWheel(chosen.file.url)
         row = _read_row(wheel, chosen, pythons_on(wheels, platform))
         rows.append(row)
-        fields = _read_platform_facts(wheel, chosen, measurement.facts, numpy2)
+        fields = _read_numpy2(wheel, chosen, numpy2)
+        if platform == LINUX:
+            fields += _read_linux_facts(wheel, chosen, wheels, measurement)
         measurement.add_wheel(chosen, row, fields)
         if row["cuda"] and options.walk_fat_binaries:
             _walk_fat_binaries(wheel, row, measurement, options)
@@ -101,7 +106,7 @@ def _read_row(wheel: RemoteWheel, chosen: WheelName, pythons: list[str]) -> Json
     }
     if cuda:
         row |= cuda_facts(cuda)
-        base, _ = split_extras(_requirements(wheel))
+        base, _ = split_extras(read_requirements(wheel))
         row |= _nvidia_facts(base, chosen.platform, pythons)
         row |= _listed_code(wheel)
     return row
@@ -158,27 +163,36 @@ def _walk_fat_binaries(
     )
 
 
-def _read_platform_facts(
-    wheel: RemoteWheel, chosen: WheelName, facts: Json, numpy2: dict[str, bool]
+def _read_numpy2(
+    wheel: RemoteWheel, chosen: WheelName, numpy2: dict[str, bool]
 ) -> list[str]:
-    """Add the facts this platform's wheel is asked for; return their field names."""
-    fields = []
+    """Note whether this platform's build knows NumPy 2; return the fields noted."""
     library = wheel.find_member(PYTHON_LIBRARY)
     system = chosen.platform.split("-", maxsplit=1)[0]
-    if library and system not in numpy2:
-        numpy2[system] = bool(wheel.find_strings(library, _NUMPY2))
-        fields.append(f"numpy.numpy2.{system}")
-    if chosen.platform == LINUX:
-        base, extras = split_extras(_requirements(wheel))
-        facts["glibc_min"] = glibc_floor(wheel, SYMBOL_LIBRARIES)
-        facts["triton"] = _triton(base)
-        facts["requires"] = specs_by_name(
-            item for item in base if not _is_gpu_requirement(item)
-        )
-        facts["extras"] = gpu_extras(extras)
-        facts["numpy_spec"] = spec_of(base, "numpy")
-        fields += ["glibc_min", "triton", "requires", "extras", "numpy.spec"]
-    return fields
+    if not library or system in numpy2:
+        return []
+    numpy2[system] = bool(wheel.find_strings(library, _NUMPY2))
+    return [f"numpy.numpy2.{system}"]
+
+
+def _read_linux_facts(
+    wheel: RemoteWheel,
+    chosen: WheelName,
+    wheels: Iterable[WheelName],
+    measurement: Measurement,
+) -> list[str]:
+    """Add the facts that only the Linux wheels are asked for; return their names."""
+    asked = read_all_requirements(wheel, chosen, wheels, measurement)
+    base, extras = split_extras(asked)
+    facts = measurement.facts
+    facts["glibc_min"] = glibc_floor(wheel, SYMBOL_LIBRARIES)
+    facts["triton"] = _triton(base)
+    facts["requires"] = specs_by_name(
+        item for item in base if not _is_gpu_requirement(item)
+    )
+    facts["extras"] = gpu_extras(extras)
+    facts["numpy_spec"] = spec_of(base, "numpy")
+    return ["glibc_min", "triton", "requires", "extras", "numpy.spec"]
 
 
 def _triton(requirements: Iterable[Requirement]) -> Json | None:
@@ -197,11 +211,6 @@ def _triton(requirements: Iterable[Requirement]) -> Json | None:
 def _is_gpu_requirement(item: Requirement) -> bool:
     name = normal_name(item.name)
     return bool(NVIDIA_NAME.fullmatch(name)) or name in TRITON_NAMES
-
-
-def _requirements(wheel: RemoteWheel) -> tuple[Requirement, ...]:
-    member = wheel.find_member(r"[^/]+\.dist-info/METADATA")
-    return parse_requirements(wheel.read_text(member)) if member else ()
 
 
 def _assigned(name: str, text: str) -> str | None:

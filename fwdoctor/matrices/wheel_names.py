@@ -40,6 +40,7 @@ _PLATFORM_PATTERNS = {
     "macos-x86_64": r"macosx_\d+_\d+_(?:x86_64|intel)",
 }
 _CPYTHON = re.compile(r"cp(\d)(\d+)")
+_LAST_WITH_M = [3, 7]  # newer Pythons have no `m` in their ABI and refuse cp38-cp38m
 _MANYLINUX = re.compile(r"manylinux_(\d+)_(\d+)_")
 _LEGACY = re.compile(r"(manylinux(?:1|2010|2014))_")
 _LEGACY_GLIBC = {"manylinux1": "2.5", "manylinux2010": "2.12", "manylinux2014": "2.17"}
@@ -88,6 +89,7 @@ def _parse(item: IndexFile) -> list[WheelName]:
         (platform, python, tag.abi.endswith("t"), _macos_floor(tag.platform))
         for tag in tags
         if (python := _python_of(tag.interpreter))
+        and not (tag.abi.endswith("m") and python_key(python) > _LAST_WITH_M)
         and (platform := _platform_of(tag.platform))
     }
     return [

@@ -346,11 +346,11 @@ BUILD_INFO = (
 )
 
 
-def tensorflow_wheel(**members: bytes) -> bytes:
+def tensorflow_wheel(metadata: str = TENSORFLOW_METADATA, /, **members: bytes) -> bytes:
     named = {name.replace("__", "/"): data for name, data in members.items()}
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
-        archive.writestr("tensorflow-2.12.0.dist-info/METADATA", TENSORFLOW_METADATA)
+        archive.writestr("tensorflow-2.12.0.dist-info/METADATA", metadata)
         for name, data in named.items():
             archive.writestr(name, data)
     return stream.getvalue()
@@ -399,6 +399,39 @@ def test_a_tensorflow_release_with_its_siblings(index: Index, tmp_path: Path) ->
     assert (gpu["compute_capabilities"], gpu["ptx"]) == (["7.0"], ["8.0"])
     assert stub["stub_for"] == "tensorflow-intel==2.12.0"
     assert (intel["package"], intel["variant"]) == ("tensorflow-intel", "cpu")
+
+
+def test_wheels_of_one_release_may_ask_for_different_things(
+    index: Index, tmp_path: Path
+) -> None:
+    add_tensorflow(index)
+    older = TENSORFLOW_METADATA.replace("numpy<1.24,>=1.22", "numpy<1.24,>=1.20")
+    name = "tensorflow-2.12.0-cp310-cp310-manylinux_2_17_x86_64.whl"
+    index.add("tensorflow", name, tensorflow_wheel(older), day="2023-03-22")
+    assert refresh.main(["tensorflow", "--matrices", str(tmp_path)]) == 0
+    record = json.loads((tmp_path / "tensorflow/2.12.0.json").read_text())
+    assert record["numpy"]["spec"] == record["requires"]["numpy"]
+    assert record["requires"]["numpy"] == [
+        '>=1.22,<1.24; python_version >= "3.11"',
+        '>=1.20,<1.24; python_version < "3.11"',
+    ]
+    assert record["requires"]["keras"] == ">=2.12.0,<2.13"
+    (source,) = [
+        item for item in record["sources"] if "one wheel a Python" in item["source"]
+    ]
+    assert "numpy.spec" in source["fields"]
+
+
+def test_an_empty_sibling_stands_for_tensorflow(index: Index, tmp_path: Path) -> None:
+    add_tensorflow(index)
+    asked = 'Requires-Dist: tensorflow==2.12.0; platform_system == "Darwin"\n'
+    name = "tensorflow_macos-2.12.0-cp311-cp311-macosx_12_0_arm64.whl"
+    empty = tensorflow_wheel(f"Name: tensorflow-macos\n{asked}")
+    index.add("tensorflow-macos", name, empty, day="2023-03-22")
+    assert refresh.main(["tensorflow", "--matrices", str(tmp_path)]) == 0
+    record = json.loads((tmp_path / "tensorflow/2.12.0.json").read_text())
+    assert record["variants"][-1]["package"] == "tensorflow-macos"
+    assert record["variants"][-1]["stub_for"] == "tensorflow==2.12.0"
 
 
 def test_upload_times_come_from_the_json_metadata_where_the_page_has_none(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
@@ -20,6 +21,7 @@ from fwdoctor.matrices.index_reader import (
     parse_simple_html,
     parse_simple_json,
 )
+from fwdoctor.matrices.measure_requirements import join_requirements
 from fwdoctor.matrices.measure_tensorflow import (
     describe_build,
     is_of_release,
@@ -122,6 +124,7 @@ def test_wheel_names_tell_platform_python_and_floors(
         "nonsense.whl",
         "torch-1.0-py3-none-any.whl",
         "torch-1.0-cp39-cp39-musllinux_1_1_riscv64.whl",
+        "torch-1.7.0-cp38-cp38m-win_amd64.whl",  # no Python has this ABI
     ],
 )
 def test_other_files_are_left_out(filename: str) -> None:
@@ -214,6 +217,33 @@ def test_requirements_are_split_by_extra_and_platform() -> None:
         "cuda-bindings": ">=13,<14",
     }
     assert pins_on(nvidia, "linux-aarch64", ["3.15"]) == {}
+
+
+def test_what_not_every_python_asks_for_names_its_pythons() -> None:
+    asked = {
+        "2.7": ["numpy>=1", "mock>=2"],
+        "3.9": ["numpy>=1", "h5py<3.15", "tqdm>=4; os_name == 'nt' and extra == 'a'"],
+        "3.10": ["numpy>=1", "h5py<3.15", "nvidia-nccl-cu12==2; extra == 'gpu'"],
+        "3.14": ["numpy>=1", "h5py~=3.15"],
+    }
+    joined = join_requirements(
+        {python: map(Requirement, texts) for python, texts in asked.items()}
+    )
+    base, extras = split_extras(joined)
+    assert specs_by_name(base) == {
+        "h5py": [
+            '~=3.15; python_version >= "3.14"',
+            '<3.15; python_version == "3.9" or python_version == "3.10"',
+        ],
+        "mock": '>=2; python_version < "3.9"',
+        "numpy": ">=1",
+    }
+    assert gpu_extras(extras) == {
+        "gpu": {"nvidia-nccl-cu12": '==2; python_version == "3.10"'}
+    }
+    assert [str(item.marker) for item in extras["a"]] == [
+        'python_version == "3.9" and (os_name == "nt" and extra == "a")'
+    ]
 
 
 @pytest.mark.parametrize(
