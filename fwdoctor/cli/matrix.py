@@ -45,13 +45,12 @@ def matrix(
 
     from fwdoctor.cli.boundary import emit
     from fwdoctor.matrices.load import Matrices
-    from fwdoctor.matrices.overview import age_note
 
     chosen = options.one_of(format_name, ("terminal", "json"), "--format")
     matrices, today = Matrices(), _today()
     wanted, asked = _topic(topic), _name(name)
     answer = _answer(matrices, wanted, asked, today)
-    note = age_note(matrices, today)
+    note = _age_note(matrices, today)
     shown = options.render_options(color=color, output=output, verbose=verbose)
     if chosen == "json":
         emit(json.dumps(answer, indent=2, ensure_ascii=False) + "\n", output)
@@ -97,6 +96,17 @@ def _today() -> dt.date:
     import datetime as dt
 
     return dt.datetime.now(tz=dt.timezone.utc).date()
+
+
+def _age_note(matrices: Matrices, today: dt.date) -> str | None:
+    """Whether the data are old; damage elsewhere is no reason to withhold an answer."""
+    from fwdoctor.errors import MatrixError
+    from fwdoctor.matrices.overview import age_note
+
+    try:
+        return age_note(matrices, today)
+    except MatrixError:
+        return None
 
 
 def _answer(

@@ -8,6 +8,7 @@ about a framework.
 
 from __future__ import annotations
 
+import base64
 import html
 import json
 import os
@@ -19,7 +20,7 @@ from http import HTTPStatus
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
-from urllib.parse import unquote, urldefrag, urljoin
+from urllib.parse import SplitResult, unquote, urldefrag, urljoin, urlsplit
 from urllib.request import Request, urlopen
 
 from fwdoctor.errors import FwdoctorError
@@ -85,11 +86,16 @@ def fetch(
     """Return body and headers of a URL, with retries and growing pauses.
 
     A server that ignores a `Range` header is refused before it sends the whole file.
+    User and password in the URL are sent to its server alone, and shown to nobody.
     """
+    url, login = _split_login(url)
     wanted = {"User-Agent": "fwdoctor-refresh", **(headers or {})}
+    request = Request(url, headers=wanted)
+    if login:
+        request.add_unredirected_header("Authorization", login)
     for attempt in range(ATTEMPTS):
         try:
-            with urlopen(Request(url, headers=wanted), timeout=TIMEOUT_S) as answer:
+            with urlopen(request, timeout=TIMEOUT_S) as answer:
                 if "Range" in wanted and answer.status != HTTPStatus.PARTIAL_CONTENT:
                     raise _unreadable(url, "the server does not answer byte ranges")
                 return answer.read(), answer.headers
@@ -111,13 +117,18 @@ def read_project(index_url: str, project: str) -> tuple[IndexFile, ...]:
     page_url = f"{index_url}/{project}/"
     body, headers = fetch(page_url, {"Accept": ACCEPT_SIMPLE})
     text = body.decode("utf-8", "replace")
-    files = (
-        parse_simple_json(text, page_url)
+    parse = (
+        parse_simple_json
         if "json" in headers.get("Content-Type", "")
-        else parse_simple_html(text, page_url)
+        else parse_simple_html
     )
+    try:
+        files = parse(text, page_url)
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        reason = f"not an index page ({type(error).__name__}: {error})"
+        raise _unreadable(_split_login(page_url)[0], reason) from error
     if not files:
-        raise _unreadable(page_url, "no files on the page")
+        raise _unreadable(_split_login(page_url)[0], "no files on the page")
     if all(item.uploaded for item in files):
         return files
     return _with_upload_times(files, _read_json_metadata(index_url, project))
@@ -130,7 +141,7 @@ def parse_simple_html(text: str, page_url: str) -> tuple[IndexFile, ...]:
     return tuple(
         IndexFile(
             filename=_filename(link["href"]),
-            url=urldefrag(urljoin(page_url, html.unescape(link["href"]))).url,
+            url=_join(page_url, html.unescape(link["href"])),
             uploaded=link.get("data-upload-time"),
             yanked=link.get("data-yanked"),
             has_metadata=bool(
@@ -147,7 +158,7 @@ def parse_simple_json(text: str, page_url: str) -> tuple[IndexFile, ...]:
     return tuple(
         IndexFile(
             filename=item["filename"],
-            url=urldefrag(urljoin(page_url, item["url"])).url,
+            url=_join(page_url, item["url"]),
             uploaded=item.get("upload-time"),
             yanked=_yank_reason(item.get("yanked"), None),
             has_metadata=bool(
@@ -196,6 +207,29 @@ def _yank_reason(yanked: bool | str | None, reason: str | None) -> str | None:
 
 def _filename(href: str) -> str:
     return unquote(urldefrag(html.unescape(href)).url.rsplit("/", 1)[-1])
+
+
+def _join(page_url: str, link: str) -> str:
+    """The address of a file; the page's login is also for others of its server."""
+    url = urlsplit(urldefrag(urljoin(page_url, link)).url)
+    page = urlsplit(page_url)
+    if page.username and (url.scheme, url.netloc) == (page.scheme, _host(page)):
+        url = url._replace(netloc=page.netloc)
+    return url.geturl()
+
+
+def _split_login(url: str) -> tuple[str, str | None]:
+    """A URL without user and password, and the header that says them."""
+    parts = urlsplit(url)
+    if parts.username is None:
+        return url, None
+    said = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    login = base64.b64encode(said.encode()).decode("ascii")
+    return parts._replace(netloc=_host(parts)).geturl(), f"Basic {login}"
+
+
+def _host(parts: SplitResult) -> str:
+    return parts.netloc.rpartition("@")[2]
 
 
 def _read_pip_setting(name: str) -> str | None:

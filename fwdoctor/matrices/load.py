@@ -232,6 +232,9 @@ def _list_folder(folder: Path) -> Iterable[str]:
         return os.listdir(folder)
     except FileNotFoundError:
         return ()
+    except OSError as error:
+        reason = error.strerror or error
+        raise MatrixError("matrix-unreadable", f"{folder}: {reason}") from error
 
 
 _MIG = re.compile(r"\s+MIG\s+\d+[cg]\..*$", re.IGNORECASE)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
@@ -76,6 +77,9 @@ def refresh_pairs(matrices: Path, *, today: str, say: Callable[[str], None]) -> 
             same = before is not None and before == {**before, **record}
             records[_key(record)] = before if same else {**record, "retrieved": today}
     write_pairs(path, records.values())
+    if shutil.which("uv") is None:
+        say("no `uv` on PATH: pairs that are inferred stay so")
+        return
     for key in sorted(records, key=lambda key: _order(records[key]), reverse=True):
         if records[key]["confidence"] == "inferred":
             say(f"pair {key}")

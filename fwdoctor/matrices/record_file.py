@@ -13,13 +13,14 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fwdoctor.errors import MatrixError
+from fwdoctor.errors import UsageError
 from fwdoctor.matrices.measurement import (
     Json,
     merge_platforms,
     row_name,
     split_platforms,
 )
+from fwdoctor.matrices.packed import read_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,17 +33,7 @@ COSTLY_KEYS = ("compute_capabilities", "ptx")  # kept until they are read again
 
 def read_record(path: Path) -> Json | None:
     """Return the record in a file, None when there is no file."""
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except ValueError as error:
-        raise MatrixError(
-            "matrix-unreadable", f"`{path}` is not JSON: {error}"
-        ) from error
-    if not isinstance(record, dict):
-        raise MatrixError("matrix-unreadable", f"`{path}` holds no record")
-    return record
+    return read_object(str(path)) if os.path.lexists(path) else None
 
 
 def update_record(path: Path, measurement: Measurement, *, today: str) -> bool:
@@ -91,8 +82,19 @@ def dump_record(record: Json) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace a file in one step, so that a reader never sees half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Replace a file in one step, so that a reader never sees half of it.
+
+    Raises UsageError naming a file that cannot be written; it is as it was then.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(path, text)
+    except OSError as error:
+        problem = f"{path}: {error.strerror or error}"
+        raise UsageError("output-unwritable", problem) from error
+
+
+def _replace(path: Path, text: str) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:

@@ -20,12 +20,14 @@ from packaging.version import InvalidVersion, Version
 from fwdoctor.errors import ExitCode, FwdoctorError, UsageError
 from fwdoctor.matrices.companions import Companion, companions_of, read_companions
 from fwdoctor.matrices.conda_pairs import infer_conda_pairs
+from fwdoctor.matrices.folder_check import check_folder, find_unheard
 from fwdoctor.matrices.index_reader import (
     IndexReadError,
     MissingPageError,
     find_index_url,
     read_project,
 )
+from fwdoctor.matrices.load import FRAMEWORKS, find_matrices_folder
 from fwdoctor.matrices.measure_tensorflow import (
     MAIN_PACKAGE,
     SIBLINGS,
@@ -44,8 +46,7 @@ if TYPE_CHECKING:
 
     from fwdoctor.matrices.wheel_names import WheelName
 
-MATRICES = Path(__file__).parents[2] / "matrices"
-FRAMEWORKS = ("torch", "tensorflow")
+MATRICES = find_matrices_folder()
 FIRST_RELEASE = {"torch": Version("1.0"), "tensorflow": Version("1.13")}
 COMPANIONS = {"torch": ("torchvision", "torchaudio"), "tensorflow": ("tf-keras",)}
 
@@ -54,31 +55,41 @@ Wheels = dict[str, tuple["WheelName", ...]]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code."""
-    options = _parser().parse_args(arguments)
     try:
-        versions = tuple(_version(text) for text in options.version)
-        frameworks = (options.framework,) if options.framework else FRAMEWORKS
-        for framework in frameworks:
-            refresh(framework, versions, options.matrices, _options(options))
-        if options.pairs:
-            infer_index_pairs(options.matrices, today=_today())
-            infer_conda_pairs(options.matrices, today=_today())
-            refresh_pairs(options.matrices, today=_today(), say=_say)
-        write_packed(options.matrices)
+        return _run(_parser().parse_args(arguments))
     except FwdoctorError as error:
-        _say(
-            f"error: {error.message}" + (f"\nhint: {error.hint}" if error.hint else "")
-        )
+        _say_error(error)
         return error.exit_code
     except KeyboardInterrupt:
+        _say("interrupted: what was measured is written, the same command goes on")
         return ExitCode.INTERRUPTED
-    return ExitCode.OK
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    """Refresh what was asked for; a framework that fails does not stop the other."""
+    matrices = arguments.matrices
+    versions = tuple(_version(text) for text in arguments.version)
+    check_folder(matrices)
+    failures = []
+    for framework in (arguments.framework,) if arguments.framework else FRAMEWORKS:
+        try:
+            refresh(framework, versions, matrices, _options(arguments))
+        except IndexReadError as error:
+            _say_error(error)
+            failures.append(error)
+    if arguments.pairs:
+        infer_index_pairs(matrices, today=_today())
+        infer_conda_pairs(matrices, today=_today())
+        refresh_pairs(matrices, today=_today(), say=_say)
+    write_packed(matrices)
+    return failures[0].exit_code if failures else ExitCode.OK
 
 
 def refresh(
     framework: str, versions: Sequence[Version], matrices: Path, options: Options
 ) -> tuple[Path, ...]:
     """Measure releases of a framework; return the files that changed."""
+    options.say(f"{framework}: reading the index")
     index_url = find_index_url()
     wheels = _read_wheels(index_url, framework)
     wanted = _select(framework, wheels[framework], versions, matrices)
@@ -103,6 +114,8 @@ def refresh(
         is_new = update_record(path, measurement, today=_today())
         changed += [path] if is_new else []
         options.say(f"{framework} {version}: {'written' if is_new else 'as before'}")
+        for unheard in find_unheard(matrices, framework, str(version)):
+            options.say(f"{framework} {version}: {unheard} yet: add it by hand")
     if failed:
         names = ", ".join(failed)
         raise IndexReadError("releases-unread", f"{framework} {names}: not measured")
@@ -123,7 +136,8 @@ def _select(
         raise UsageError("no-such-release", f"{framework} {names} is not on the index")
     if asked:
         return sorted(asked, reverse=True)
-    newest_final = max(item for item in published if not item.is_prerelease)
+    final = [item for item in published if not item.is_prerelease]
+    newest_final = max(final, default=FIRST_RELEASE[framework])
     candidates = [
         item
         for item in published
@@ -139,6 +153,12 @@ def _select(
 def _read_wheels(index_url: str, framework: str) -> Wheels:
     names = (MAIN_PACKAGE, *SIBLINGS) if framework == MAIN_PACKAGE else (framework,)
     wheels = {framework: parse_wheels(read_project(index_url, framework))}
+    if not wheels[framework]:
+        raise IndexReadError(
+            "no-wheels",
+            f"the index has a page of {framework}, and no wheel on it",
+            hint="check the index pip is configured for; it may want a login",
+        )
     for name in names[1:]:
         with suppress(MissingPageError):  # a mirror need not carry every sibling
             wheels[name] = parse_wheels(read_project(index_url, name))
@@ -192,7 +212,13 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="also resolve which releases can share an environment (needs `uv`)",
     )
-    parser.add_argument("--matrices", type=Path, default=MATRICES, metavar="DIR")
+    parser.add_argument(
+        "--matrices",
+        type=Path,
+        default=MATRICES,
+        metavar="DIR",
+        help="the folder to bring up to date",
+    )
     return parser
 
 
@@ -211,9 +237,16 @@ def _version(text: str) -> Version:
         raise UsageError("not-a-version", f"`{text}` is not a version") from error
 
 
+def _say_error(error: FwdoctorError) -> None:
+    _say(f"error: {error.message}")
+    if error.hint:
+        _say(f"hint: {error.hint}")
+
+
 def _say(text: str) -> None:
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
+    with suppress(OSError):  # nobody reads it any more
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
 
 
 if __name__ == "__main__":

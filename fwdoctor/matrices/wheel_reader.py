@@ -10,7 +10,9 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+import zlib
 from collections import OrderedDict
+from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -27,6 +29,14 @@ OVERLAP_BYTES = 256  # a string cut by a chunk's end is found in the next chunk
 
 
 SYMBOLS_WITHIN_BYTES = 256 << 20  # of the largest libraries the first part will do
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    KeyError,  # no such member
+    ValueError,
+    NotImplementedError,  # a way of compressing that zipfile does not know
+)
 _GLIBC_VERSION = r"GLIBC_(2\.\d+)(?:\.\d+)?\x00"
 
 
@@ -75,6 +85,12 @@ class RangeFile(io.RawIOBase):
             first = number * self._block_bytes
             last = min(first + self._block_bytes, self._size) - 1
             body, _ = fetch(self.url, {"Range": f"bytes={first}-{last}"})
+            if len(body) != last - first + 1:
+                raise IndexReadError(
+                    "wheel-cut-off",
+                    f"`{_filename(self.url)}`: the server sent {len(body)} bytes"
+                    f" of {last - first + 1}",
+                )
             self.bytes_read += len(body)
             self._blocks[number] = body
             while len(self._blocks) > KEPT_BLOCKS:
@@ -86,11 +102,11 @@ class RemoteWheel:
     """A wheel on an index, opened member by member."""
 
     def __init__(self, url: str, *, block_bytes: int = BLOCK_BYTES) -> None:
-        self.filename = url.rsplit("/", 1)[-1]
+        self.filename = _filename(url)
         self._file = RangeFile(url, block_bytes=block_bytes)
         try:
             self._zip = zipfile.ZipFile(io.BufferedReader(self._file))
-        except zipfile.BadZipFile as error:
+        except _DAMAGE as error:
             raise IndexReadError(
                 "not-a-wheel", f"`{self.filename}` is no zip file: {error}"
             ) from error
@@ -113,22 +129,28 @@ class RemoteWheel:
 
     def read_text(self, member: str) -> str:
         """Return a small member as text."""
-        try:
+        with self._naming(member):
             return self._zip.read(member).decode("utf-8", "replace")
-        except (KeyError, zipfile.BadZipFile) as error:
-            raise IndexReadError(
-                "not-the-wheel-expected", f"`{self.filename}`: {member}: {error}"
-            ) from error
 
     def iter_chunks(
         self, member: str, *, overlap_bytes: int = OVERLAP_BYTES
     ) -> Iterator[bytes]:
         """Yield a member piece by piece, each beginning with the end of the last."""
         tail = b""
-        with self._zip.open(member) as stream:
+        with self._naming(member), self._zip.open(member) as stream:
             while piece := stream.read(CHUNK_BYTES):
                 yield tail + piece
                 tail = (tail + piece)[-overlap_bytes:] if overlap_bytes else b""
+
+    @contextmanager
+    def _naming(self, member: str) -> Iterator[None]:
+        """Say which wheel and member are damaged, or absent."""
+        try:
+            yield
+        except _DAMAGE as error:
+            raise IndexReadError(
+                "not-the-wheel-expected", f"`{self.filename}`: {member}: {error}"
+            ) from error
 
     def find_strings(
         self, member: str, pattern: str, *, limit_bytes: int | None = None
@@ -168,4 +190,13 @@ def _text_of(hit: re.Match[bytes]) -> str:
 
 def _remote_size(url: str) -> int:
     _, headers = fetch(url, {"Range": "bytes=0-0"})
-    return int(headers["Content-Range"].rpartition("/")[2])
+    size = headers.get("Content-Range", "").rpartition("/")[2]
+    if not size.isdecimal():
+        raise IndexReadError(
+            "size-unknown", f"`{_filename(url)}`: the server does not tell its size"
+        )
+    return int(size)
+
+
+def _filename(url: str) -> str:
+    return url.rsplit("/", 1)[-1]

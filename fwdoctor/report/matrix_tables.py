@@ -241,20 +241,22 @@ def variant_cells(variant: Answer) -> Sequence[str]:
     platforms = variant["platforms"]
     gpus = ", ".join(variant["compute_capabilities"])
     ptx = ", ".join(f"{target}+PTX" for target in variant["ptx"])
-    least = variant["min_driver"]
+    unknown = "?" if variant["cuda"] else "-"
     return (
         f"{name} ({', '.join(platforms)})" if platforms else name,
         variant["index"].removeprefix("https://download.pytorch.org/"),
         span_of(variant["python"]),
-        ", ".join(part for part in (gpus, ptx) if part) or ("-", "?")[bool(least)],
-        *(_driver_on(name, platforms, least) for name in ("linux", "windows")),
+        ", ".join(part for part in (gpus, ptx) if part) or unknown,
+        *(
+            variant["min_driver"].get(name, unknown) if _is_on(name, platforms) else "-"
+            for name in ("linux", "windows")
+        ),
     )
 
 
-def _driver_on(os_name: str, platforms: Sequence[str], least: Answer) -> str:
-    """The driver a build needs on a system, when there is a build for it."""
-    is_built = not platforms or any(text.startswith(os_name) for text in platforms)
-    return least.get(os_name, "?" if least else "-") if is_built else "-"
+def _is_on(os_name: str, platforms: Sequence[str]) -> bool:
+    """Whether there is a build for a system, or that is not known."""
+    return not platforms or any(text.startswith(os_name) for text in platforms)
 
 
 def _versions(values: Iterable[str]) -> str:

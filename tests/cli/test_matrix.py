@@ -349,7 +349,7 @@ DAMAGE: list[tuple[tuple[str, ...], str, tuple[str | int, ...], object]] = [
     (("cudnn", "8.9"), "cudnn/releases.json", ("records", 30, "min_driver"), "525"),
     (("driver", "430.26"), "nvidia/drivers.json", ("records", 12, "cuda_before"), "x"),
     (("driver",), "nvidia/drivers.json", ("records", 3, "known"), 550),
-    (("driver",), "nvidia/drivers.json", ("sources",), 5),
+    ((), "nvidia/drivers.json", ("sources",), 5),
     (("driver",), "nvidia/forward_compat.json", ("records", 3, "base_branches"), "x"),
     (("driver",), "nvidia/forward_compat.json", ("records", 3, "package"), None),
     (RELEASE, FILE, ("companions", "torchvision"), [5]),
@@ -413,6 +413,20 @@ def test_damaged_data_name_file_and_field(
     assert Path(name).name in result.stderr
     assert field in result.stderr
     assert "Traceback" not in result.output
+
+
+def test_damage_elsewhere_does_not_withhold_an_answer(copied: Path) -> None:
+    (copied / FILE).write_text("{")
+    assert run("gpu", "T4").exit_code == 0
+    assert run().exit_code == 3
+
+
+def test_a_folder_that_is_a_file_is_named(copied: Path) -> None:
+    shutil.rmtree(copied / "torch")
+    (copied / "torch").write_text("")
+    result = run("torch")
+    assert result.exit_code == 3
+    assert f"{copied / 'torch'}: Not a directory" in result.stderr
 
 
 def _with(text: str, path: tuple[str | int, ...], value: object) -> str:
