@@ -6,7 +6,6 @@ versions come from the caller, who has them from a matrix.
 
 from __future__ import annotations
 
-import posixpath
 from typing import TYPE_CHECKING
 
 from fwdoctor.driver_branches import (
@@ -82,10 +81,9 @@ def _project_tool(environment: Environment | None) -> ProjectTool | None:
     """The tool whose lock file would undo a change of pip's; None where pip may."""
     if environment is None or environment.project is None:
         return None
-    folder = shell_word(posixpath.dirname(environment.prefix))
-    return ProjectTool(
-        project=environment.project, environment=environment, folder=folder
-    )
+    project = environment.project
+    folder = shell_word(project.folder)
+    return ProjectTool(project=project, environment=environment, folder=folder)
 
 
 def uninstall_command(environment: Environment | None, names: Iterable[str]) -> str:

@@ -15,6 +15,7 @@ import sys
 import threading
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,9 +24,9 @@ from fwdoctor import fixes
 from fwdoctor.model.snapshot import Environment, Package, Project
 
 CU126 = "https://download.pytorch.org/whl/cu126"
-UV = Project(manager="uv")
-UV_WITH_SOURCES = Project(manager="uv", has_sources=True)
-POETRY = Project(manager="poetry")
+UV = Project(manager="uv", folder=".")
+UV_WITH_SOURCES = Project(manager="uv", folder=".", has_sources=True)
+POETRY = Project(manager="poetry", folder=".")
 TABLES = (
     r"printf '\n[[tool.uv.index]]\nname = \"pytorch-cu126\"\nurl = \"URL\"\n"
     r"explicit = true\n\n[tool.uv.sources.torch]\nindex = \"pytorch-cu126\"\n' >> "
@@ -33,12 +34,12 @@ TABLES = (
 ASSUMED = ("--assume", "driver=550.54.14", "--assume", "gpu=RTX 4090")
 
 
-def environment(project: Project, prefix: str = "./.venv") -> Environment:
+def environment(project: Project, folder: str = ".") -> Environment:
     return Environment(
-        prefix=prefix,
-        python=f"{prefix}/bin/python",
+        prefix=f"{folder}/.venv",
+        python=f"{folder}/.venv/bin/python",
         manager=project.manager,
-        project=project,
+        project=replace(project, folder=folder),
         packages=(
             Package(name="torch", version="2.10.0+cu126"),
             Package(name="nvidia-nccl-cu12", version="2.27.5"),
@@ -47,19 +48,19 @@ def environment(project: Project, prefix: str = "./.venv") -> Environment:
 
 
 @pytest.mark.parametrize(
-    ("project", "prefix", "index", "expected"),
+    ("project", "folder", "index", "expected"),
     [
-        (UV, "./.venv", None, 'uv add "torch==2.9.1"'),
-        (UV, "./a b/.venv", None, 'uv add --project "./a b" "torch==2.9.1"'),
+        (UV, ".", None, 'uv add "torch==2.9.1"'),
+        (UV, "./a b", None, 'uv add --project "./a b" "torch==2.9.1"'),
         (
             UV,
-            "./.venv",
+            ".",
             CU126,
             TABLES.replace("URL", CU126) + 'pyproject.toml && uv add "torch==2.9.1"',
         ),
         (
             UV_WITH_SOURCES,
-            "/srv/.venv",
+            "/srv",
             CU126,
             (
                 'uv add --project /srv "torch==2.9.1"'
@@ -68,27 +69,27 @@ def environment(project: Project, prefix: str = "./.venv") -> Environment:
         ),
         (
             UV_WITH_SOURCES,
-            "./.venv",
+            ".",
             None,
             'uv add "torch==2.9.1"  # first let pyproject.toml take torch from PyPI',
         ),
-        (POETRY, "./.venv", None, 'poetry add "torch==2.9.1"'),
+        (POETRY, ".", None, 'poetry add "torch==2.9.1"'),
         (
             POETRY,
-            "./.venv",
+            ".",
             CU126,
             (
                 f"poetry source add --priority explicit pytorch-cu126 {CU126}"
                 ' && poetry add --source pytorch-cu126 "torch==2.9.1"'
             ),
         ),
-        (POETRY, "/srv/.venv", None, 'poetry --directory /srv add "torch==2.9.1"'),
+        (POETRY, "/srv", None, 'poetry --directory /srv add "torch==2.9.1"'),
     ],
 )
 def test_a_change_is_one_of_the_project(
-    project: Project, prefix: str, index: str | None, expected: str
+    project: Project, folder: str, index: str | None, expected: str
 ) -> None:
-    place = environment(project, prefix)
+    place = environment(project, folder)
     assert fixes.install_command(place, ["torch==2.9.1"], index_url=index) == expected
 
 
@@ -118,7 +119,7 @@ def test_only_what_a_project_names_is_removed_from_it() -> None:
     assert fixes.uninstall_command(environment(UV), ["onnxruntime"]) == (
         "uv remove onnxruntime"
     )
-    assert fixes.uninstall_command(environment(POETRY, "/srv/.venv"), ["cupy"]) == (
+    assert fixes.uninstall_command(environment(POETRY, "/srv"), ["cupy"]) == (
         "poetry --directory /srv remove cupy"
     )
     assert fixes.uninstall_command(environment(UV), ["nvidia-nccl-cu12"]) == (
@@ -186,9 +187,16 @@ url = "INDEX/pypi"
 STEPS = {"uv": "uv sync", "poetry": "poetry install -n"}
 
 
-@pytest.mark.parametrize("manager", ["uv", "poetry"])
+@pytest.mark.parametrize(
+    ("manager", "place"),
+    [
+        ("uv", ".venv"),
+        ("poetry", ".venv"),
+        ("poetry", "../pypoetry/virtualenvs/*"),  # where it puts them by default
+    ],
+)
 def test_the_fix_survives_the_next_sync(
-    manager: str, index: str, tmp_path: Path
+    manager: str, place: str, index: str, tmp_path: Path
 ) -> None:
     if shutil.which(manager) is None:
         pytest.skip(f"{manager} is not on PATH")
@@ -198,31 +206,32 @@ def test_the_fix_survives_the_next_sync(
     project.mkdir()
     tables = POETRY_TABLES.replace("INDEX", index) if manager == "poetry" else ""
     (project / "pyproject.toml").write_text(PROJECT + tables, encoding="utf-8")
-    env = _variables(index, tmp_path)
+    env = _variables(index, tmp_path, is_inside=place == ".venv")
     _run(STEPS[manager], project, env)
-    assert _versions(project) == {"torch": "2.15.0", "numpy": "2.3.0"}
+    (prefix,) = (path.resolve() for path in project.glob(place))
+    assert _versions(prefix) == {"torch": "2.15.0", "numpy": "2.3.0"}
 
-    command = _first_fix(project, env)
+    command = _first_fix(project, prefix, env)
     url, version = _asked_for(command)
     add_wheel(wheels / "whl", "torch", f"{version}+cu126", needs="numpy")
     add_wheel(wheels / "whl", "numpy", "1.26.4")  # PyTorch's index has old copies
     _run(command.replace(url, f"{index}/whl"), project, env)
     for _ in range(2):
-        assert _versions(project) == {"torch": f"{version}+cu126", "numpy": "2.3.0"}
+        assert _versions(prefix) == {"torch": f"{version}+cu126", "numpy": "2.3.0"}
         _run(STEPS[manager], project, env)
     locked = "uv lock --check" if manager == "uv" else "poetry check --lock"
     _run(locked, project, env)
 
 
-def _variables(index: str, folder: Path) -> dict[str, str]:
+def _variables(index: str, folder: Path, *, is_inside: bool) -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("VIRTUAL", "UV_"))}
     return kept | {
         "UV_DEFAULT_INDEX": f"{index}/pypi",
         "UV_CACHE_DIR": str(folder / "cache"),
         "UV_PYTHON": sys.executable,
         "UV_PYTHON_DOWNLOADS": "never",
-        "POETRY_CACHE_DIR": str(folder / "cache"),
-        "POETRY_VIRTUALENVS_IN_PROJECT": "true",
+        "POETRY_CACHE_DIR": str(folder / "pypoetry"),
+        "POETRY_VIRTUALENVS_IN_PROJECT": str(is_inside).lower(),
         "POETRY_VIRTUALENVS_OPTIONS_NO_PIP": "true",
     }
 
@@ -240,15 +249,20 @@ def _run(line: str, project: Path, env: dict[str, str]) -> None:
     assert result.returncode == 0, f"{line}\n{result.stdout}\n{result.stderr}"
 
 
-def _versions(project: Path) -> dict[str, str]:
-    found = project.glob(".venv/lib/python*/site-packages/*.dist-info")
+def _versions(prefix: Path) -> dict[str, str]:
+    found = prefix.glob("lib/python*/site-packages/*.dist-info")
     return dict(path.name.removesuffix(".dist-info").split("-") for path in found)
 
 
-def _first_fix(project: Path, env: dict[str, str]) -> str:
+def _first_fix(project: Path, prefix: Path, env: dict[str, str]) -> str:
     words = [sys.executable, "-m", "fwdoctor", "check", "--format", "json", *ASSUMED]
     result = subprocess.run(
-        words, cwd=project, env=env, capture_output=True, text=True, check=False
+        [*words, "--prefix", str(prefix)],
+        cwd=project,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     first = json.loads(result.stdout)["findings"][0]
     assert first["code"] == "FW111", result.stdout

@@ -337,9 +337,10 @@ class Framework:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """The project whose lock file says what its `.venv` holds."""
+    """The project whose lock file says what an environment holds."""
 
     manager: Literal["uv", "poetry"]
+    folder: str  # of its pyproject.toml
     has_sources: bool = False  # it names package indexes for uv already
 
 

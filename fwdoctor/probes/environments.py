@@ -75,7 +75,7 @@ def read_environment(
         python=interpreter.python,
         kind=interpreter.kind,
         manager=manager,
-        project=find_project(source, interpreter, manager) if is_target else None,
+        project=find_project(source, interpreter, manager, cwd) if is_target else None,
         python_version=interpreter.version,
         is_free_threaded=interpreter.is_free_threaded,
         machine=interpreter.machine,

@@ -92,12 +92,20 @@ class EnvironmentsProbe:
 def _named_from(cwd: str, target: Environment) -> Environment:
     """The same environment, named as a person in `cwd` would: "./.venv"."""
     inside = f"{cwd.rstrip('/')}/"
-    if inside == "/" or not target.prefix.startswith(inside):
+    if inside == "/":
         return target
 
     def shortened(path: str) -> str:
+        if path == cwd:
+            return "."
         return f"./{path.removeprefix(inside)}" if path.startswith(inside) else path
 
+    project = target.project
+    if project is not None:
+        project = replace(project, folder=shortened(project.folder))
+        target = replace(target, project=project)
+    if not target.prefix.startswith(inside):
+        return target
     python = target.python and shortened(target.python)
     return replace(target, prefix=shortened(target.prefix), python=python)
 

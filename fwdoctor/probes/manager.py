@@ -54,31 +54,56 @@ def find_manager(
 
 
 def find_project(
-    source: Source, interpreter: Interpreter, manager: Manager | None
+    source: Source, interpreter: Interpreter, manager: Manager | None, cwd: str
 ) -> Project | None:
-    """The project a `.venv` belongs to, where files leave no doubt.
+    """The project an environment belongs to, where files leave no doubt.
 
     uv.lock, or uv's tables and a venv that uv made; poetry.lock, or Poetry's table and
     packages that Poetry installed. Both locks, or none of it: None.
     """
-    folder, name = posixpath.split(interpreter.prefix)
-    if interpreter.kind != "venv" or name != ".venv" or manager not in _LOCKS:
+    folder = _project_folder(interpreter, manager, cwd)
+    if folder is None or manager not in _LOCKS:
         return None
     text = source.find_text(f"{folder}/pyproject.toml")
     locks = [lock for lock in _LOCKS.values() if source.exists(f"{folder}/{lock}")]
-    if text is None or len(locks) > 1 or locks not in ([], [_LOCKS[manager]]):
+    if text is None or locks not in ([], [_LOCKS[manager]]):
         return None
     tables = {".".join(re.findall(_KEY, name)) for name in re.findall(_TABLE, text)}
     if manager == "poetry":
         is_ours = "tool.poetry" in tables or ("project" in tables and bool(locks))
-        return Project(manager="poetry") if is_ours else None
+        return Project(manager="poetry", folder=folder) if is_ours else None
     has_table = any(f"{table}.".startswith("tool.uv.") for table in tables)
     if "project" not in tables or not (locks or has_table):
         return None
-    has_sources = bool(re.search(_UV_SOURCES, text)) or source.exists(
-        f"{folder}/uv.toml"
-    )
-    return Project(manager="uv", has_sources=has_sources)
+    has_sources = bool(re.search(_UV_SOURCES, text))
+    has_sources = has_sources or source.exists(f"{folder}/uv.toml")
+    return Project(manager="uv", folder=folder, has_sources=has_sources)
+
+
+def _project_folder(
+    interpreter: Interpreter, manager: Manager | None, cwd: str
+) -> str | None:
+    """The folder around a `.venv`, or the one Poetry's cache named it for."""
+    folder, name = posixpath.split(interpreter.prefix)
+    if interpreter.kind != "venv":
+        return None
+    if name == ".venv":
+        return folder
+    if manager == "poetry" and f"-{_poetry_mark(cwd)}-py" in name:
+        return cwd
+    return None
+
+
+def _poetry_mark(folder: str) -> str:
+    """What Poetry puts of a project's path into the name of its environment.
+
+    https://github.com/python-poetry/poetry/blob/main/src/poetry/utils/env/env_manager.py
+    """
+    import base64
+    import hashlib
+
+    digest = hashlib.sha256(folder.encode("utf-8", "surrogateescape")).digest()
+    return base64.urlsafe_b64encode(digest)[:8].decode()
 
 
 def _conda_flavour(source: Source, prefix: str) -> Manager:

@@ -57,9 +57,9 @@ def test_pixi_folder_layout(make_source: MakeSource) -> None:
 
 MADE_BY_UV = "uv = 0.9.1\n"
 PLAIN = '[project]\nname = "p"\n'
-IN_UV = Project(manager="uv")
-WITH_SOURCES = Project(manager="uv", has_sources=True)
-POETRY = Project(manager="poetry")
+IN_UV = Project(manager="uv", folder="/p")
+WITH_SOURCES = Project(manager="uv", folder="/p", has_sources=True)
+POETRY = Project(manager="poetry", folder="/p")
 
 
 @pytest.mark.parametrize(
@@ -106,6 +106,23 @@ def test_sources_are_noticed_in_any_spelling(
     assert _project_of(make_source, ".venv", files) == WITH_SOURCES
 
 
+@pytest.mark.parametrize(("cwd", "is_found"), [("/p", True), ("/q", False)])
+def test_poetry_s_own_folder_tells_the_project(
+    make_source: MakeSource, cwd: str, is_found: bool
+) -> None:
+    prefix = (
+        "/cache/pypoetry/virtualenvs/q-ANdLrxTq-py3.12"  # as Poetry names it for /p
+    )
+    files = {f"{prefix}/{SIX}": "", f"{prefix}/pyvenv.cfg": ""}
+    for folder in ("/p", "/q"):
+        files |= {f"{folder}/poetry.lock": "", f"{folder}/pyproject.toml": PLAIN}
+    source = make_source(files)
+    interpreter = find_interpreter(source, prefix)
+    manager = find_manager(source, interpreter, [])
+    found = find_project(source, interpreter, manager, cwd)
+    assert found == (POETRY if is_found else None)
+
+
 def _project_of(
     make_source: MakeSource, name: str, files: dict[str, str]
 ) -> Project | None:
@@ -113,4 +130,4 @@ def _project_of(
     source = make_source({**own, **files})
     interpreter = find_interpreter(source, f"/p/{name}")
     manager = find_manager(source, interpreter, [])
-    return find_project(source, interpreter, manager)
+    return find_project(source, interpreter, manager, "/elsewhere")
