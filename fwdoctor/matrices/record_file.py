@@ -142,10 +142,14 @@ def _source_key(item: Json) -> str:
 
 
 def _without_dates(record: Json) -> Json:
-    sources = [
-        {key: value for key, value in item.items() if key != "retrieved"}
-        for item in record.get("sources", ())
-    ]
+    """A record without what says nothing: the dates and the order of its sources."""
+    sources = sorted(
+        (
+            {key: value for key, value in item.items() if key != "retrieved"}
+            for item in record.get("sources", ())
+        ),
+        key=_source_key,
+    )
     return {**record, "sources": sources}
 
 

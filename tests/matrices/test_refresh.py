@@ -240,7 +240,7 @@ def test_ptx_is_kept_when_it_is_not_read_again(index: Index, tmp_path: Path) -> 
     before = (tmp_path / "torch/2.9.1.json").read_bytes()
     index.requests.clear()
     run(tmp_path, "2.9.1", "--no-fat-binaries")
-    assert json.loads(before)["variants"] == read(tmp_path)["variants"]
+    assert (tmp_path / "torch/2.9.1.json").read_bytes() == before
     fields = [name for item in read(tmp_path)["sources"] for name in item["fields"]]
     assert "variants[torch/linux-x86_64].ptx" in fields
 
