@@ -60,10 +60,16 @@ def matrix(
 
 
 def _topic(text: str | None) -> str | None:
+    from fwdoctor.errors import UsageError
     from fwdoctor.matrices.overview import TOPICS
     from fwdoctor.matrices.spellings import topic_name
 
-    return None if text is None else options.one_of(topic_name(text), TOPICS, "TOPIC")
+    topic = None if text is None else topic_name(text)
+    if topic is None or topic in TOPICS:
+        return topic
+    problem = f"TOPIC: {text!r} is not one of {', '.join(TOPICS)}"
+    hint = 'for example `fwdoctor matrix torch 2.9.1`, `fwdoctor matrix gpu "RTX 4090"`'
+    raise UsageError("bad-option", problem, hint=hint)
 
 
 def _name(words: list[str] | None) -> str:

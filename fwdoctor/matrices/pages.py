@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fwdoctor.errors import FwdoctorError
 from fwdoctor.matrices import query, query_pairs
 from fwdoctor.matrices.load import Matrices
 from fwdoctor.matrices.overview import data_date
+from fwdoctor.matrices.record_file import write_text
 
 Answer = dict[str, Any]
 TITLE = "What runs with what"
@@ -116,7 +118,7 @@ def make_pages(matrices: Matrices) -> dict[str, str]:
 def main(folder: Path) -> None:
     """Write the pages into a folder."""
     for name, text in make_pages(Matrices()).items():
-        (folder / name).write_text(text, encoding="utf-8", newline="\n")
+        write_text(folder / name, text)
 
 
 def _framework_sections(
@@ -346,4 +348,8 @@ def _html_row(cells: Iterable[str], tag: str) -> str:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("docs"))
+    try:
+        main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("docs"))
+    except FwdoctorError as error:
+        sys.stderr.write(f"error: {error.message}\n")
+        sys.exit(error.exit_code)

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 GPU_EXTRA = "and-cuda"
 _OS_NAMES = ("linux", "windows")
+_SHOWN = 4  # names that may have been meant
 
 
 # Releases of the frameworks
@@ -304,19 +305,25 @@ def _find_gpu(matrices: Matrices, name: str) -> GpuModel | None:
 
 
 def _alike(matrices: Matrices, name: str) -> list[str]:
-    """Names that hold all that was written, shortest first; else similar ones."""
+    """Names that hold all that was written, or its number; else similar ones."""
+    target = spellings.compute_capability(name)
+    if target is not None:
+        found = [m.name for m in matrices.gpus() if str(m.compute_capability) == target]
+        return sorted(found, key=len)[:_SHOWN]
     known = {_short(model.name): model.name for model in matrices.gpus()}
     wanted = _short(spellings.gpu_name(name))
-    words = wanted.split()
-    holding = [full for short, full in known.items() if _holds(short, words)]
+    words = set(wanted.split())
+    numbers = {word for word in words if any(map(str.isdigit, word))}
+    holding = [full for short, full in known.items() if all(w in short for w in words)]
+    holding = holding or [
+        full
+        for short, full in known.items()
+        if numbers.intersection(short.replace("-", " ").split())
+    ]
     if holding:
-        return sorted(holding, key=len)[:4]
-    close = difflib.get_close_matches(wanted, known, n=4, cutoff=0.7)
+        return sorted(holding, key=len)[:_SHOWN]
+    close = difflib.get_close_matches(wanted, known, n=_SHOWN, cutoff=0.7)
     return [known[short] for short in close]
-
-
-def _holds(text: str, words: list[str]) -> bool:
-    return bool(words) and all(word in text for word in words)
 
 
 def list_gpus(matrices: Matrices) -> list[Answer]:

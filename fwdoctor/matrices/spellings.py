@@ -33,6 +33,11 @@ _WINDOWS_DRIVER = re.compile(r"\d{2}\.\d{1,2}\.(\d{2})\.(\d{4})", re.ASCII)
 _MARKS = re.compile(r"[™®©]|\((?:tm|r|c)\)", re.IGNORECASE)
 _MEMORY = re.compile(r"(?<= )(\d{1,3}) ?GI?B?\b", re.IGNORECASE)
 _MOBILE = re.compile(r"\b(?:mobile|notebook|laptop)(?: gpu)?\b", re.IGNORECASE)
+_CAPABILITY = re.compile(
+    r"(?:sm_?|compute_?|cc ?)(?P<major>\d{1,2})\.?(?P<minor>\d)[af]?"
+    r"|(?P<dotted>\d{1,2}\.\d)",
+    re.IGNORECASE | re.ASCII,
+)
 _PCI_ID = re.compile(r"(?:10de:|0x)(?P<device>[0-9a-f]{4})", re.IGNORECASE)
 
 
@@ -44,7 +49,7 @@ def topic_name(text: str) -> str:
 
 def release_version(text: str) -> str:
     """The version of a release: "v2.5.1", "torch==2.5.1+cu124" → "2.5.1"."""
-    plain = text.strip().partition("+")[0]
+    plain = text.strip().partition("+")[0].removesuffix(".*")
     found = _RELEASE.fullmatch(plain)
     return found["version"] if found else plain
 
@@ -94,6 +99,14 @@ def gpu_name(text: str) -> str:
     """A GPU's name without trade marks; "80G" is "80GB", "mobile" is "Laptop GPU"."""
     plain = " ".join(_MARKS.sub("", text).split())
     return _MOBILE.sub("Laptop GPU", _MEMORY.sub(r"\1GB", plain))
+
+
+def compute_capability(text: str) -> str | None:
+    """The compute capability in "8.9", "sm_89" or "compute_120"."""
+    found = _CAPABILITY.fullmatch(text.strip())
+    if found is None:
+        return None
+    return found["dotted"] or f"{found['major']}.{found['minor']}"
 
 
 def pci_device_id(text: str) -> str | None:

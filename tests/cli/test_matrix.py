@@ -88,6 +88,30 @@ def test_gpu_build_of_tensorflow_names_the_pins_of_its_extra() -> None:
     assert "nvidia_pins_extra" not in oldest
 
 
+@pytest.mark.parametrize("framework", ["torch", "tensorflow"])
+def test_every_release_has_the_promised_fields(framework: str) -> None:
+    fields = "variant cuda cudnn platforms python index compute_capabilities ptx"
+    for release in answer(framework):
+        builds = release["variants"] + release["conda"]
+        assert builds, release["version"]
+        for build in builds:
+            assert {*fields.split(), "min_driver", "nvidia_pins"} <= set(build)
+            assert bool(build["min_driver"]) == bool(build["cuda"])
+        for source in release["sources"]:
+            assert {"source", "fields", "confidence", "retrieved"} <= set(source)
+
+
+def test_every_gpu_and_driver_has_the_promised_fields() -> None:
+    fields = "name compute_capability architecture first_driver last_driver_branch"
+    for gpu in answer("gpu"):
+        assert {*fields.split(), "first_cuda", "last_cuda"} <= set(gpu)
+        assert gpu["architecture"], gpu["name"]
+    for driver in answer("driver"):
+        promised = {"version", "branch", "cuda", "kind", "end_of_life", "architectures"}
+        assert promised <= set(driver)
+        assert driver["sources"], driver["branch"]
+
+
 def test_release_drivers_are_those_of_the_toolkit() -> None:
     newest = Matrices(MATRICES).versions("torch")[-1]
     gpu_builds = [v for v in answer("torch", newest)["variants"] if v["cuda"]]
@@ -194,7 +218,7 @@ def test_names_are_understood_as_they_are_met(
 
 
 @pytest.mark.parametrize("topic", ["torch", "tensorflow", "cuda", "cudnn"])
-def test_latest_is_the_newest_final(topic: str) -> None:
+def test_the_newest_final_is_the_latest(topic: str) -> None:
     newest = next(row for row in answer(topic) if not row.get("prerelease"))
     assert answer(topic, "latest")["version"] == newest["version"]
 
@@ -291,6 +315,11 @@ def test_output_goes_to_a_file(tmp_path: Path) -> None:
         (("cuda", "12"), "did you mean 12.9, 12.8"),
         (("gpu", "Jetson Orin"), "NVIDIA Jetson AGX Orin"),
         (("gpu", "10de:0000"), "fwdoctor matrix"),
+        (("gpu", "sm_89"), "NVIDIA L4"),
+        (("gpu", "DGX H100"), "NVIDIA H100"),
+        (("gpu", "Quadro P2000 Mobile"), "Quadro P2000"),
+        (("gpu", "M3 Max"), "fwdoctor matrix"),
+        (("2.5.1",), "fwdoctor matrix torch"),
         (("pairs", "2.1.1"), "did you mean torch 2.1.2"),
         (("pairs", "9.9"), "pairs are known of torch"),
         (("cuda", "12.7"), "12.8"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -127,3 +129,16 @@ def test_main_writes_both_pages(
     assert set(made) == {"matrix.md", "matrix.html"}
     for name, text in made.items():
         assert (folder / name).read_text(encoding="utf-8") == text
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    ended = subprocess.run(
+        [sys.executable, "-m", "fwdoctor.matrices.pages", str(tmp_path / "file")],
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"error: {tmp_path / 'file'}")
+    assert "Traceback" not in ended.stderr

@@ -21,6 +21,7 @@ from fwdoctor.matrices import spellings
         ("2.22.0rc0", "2.22.0rc0"),
         ("2.15.0.post1", "2.15.0.post1"),
         ("latest", "latest"),
+        ("torch==2.5.*", "2.5"),
         (">=2.5", ">=2.5"),
         ("../cuda/toolkits", "../cuda/toolkits"),
         ("", ""),
@@ -113,6 +114,22 @@ def test_driver_version(text: str, version: str, os_name: str | None) -> None:
 )
 def test_gpu_name(text: str, name: str) -> None:
     assert spellings.gpu_name(text) == name
+
+
+@pytest.mark.parametrize(
+    ("text", "target"),
+    [
+        ("8.9", "8.9"),
+        ("sm_89", "8.9"),
+        ("sm120", "12.0"),
+        ("compute_90a", "9.0"),
+        ("cc 8.6", "8.6"),
+        ("750", None),
+        ("T4", None),
+    ],
+)
+def test_compute_capability(text: str, target: str | None) -> None:
+    assert spellings.compute_capability(text) == target
 
 
 def test_pci_device_id() -> None:
