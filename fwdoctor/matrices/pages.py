@@ -17,7 +17,10 @@ from fwdoctor.errors import FwdoctorError
 from fwdoctor.matrices import query, query_pairs
 from fwdoctor.matrices.load import Matrices
 from fwdoctor.matrices.overview import data_date
+from fwdoctor.matrices.record import Record
 from fwdoctor.matrices.record_file import write_text
+from fwdoctor.matrices.table_rows import whole_record
+from fwdoctor.matrices.typed import read_code
 
 Answer = dict[str, Any]
 TITLE = "What runs with what"
@@ -271,13 +274,13 @@ def _cuda_section(matrices: Matrices) -> Section:
     rows = []
     for line in query.list_cuda(matrices):
         least = line["least_driver"]
-        for release in reversed(line["releases"]):
+        for release in reversed(line.get("releases", ())):
             own = release.get("min_driver", {})
             drivers = (own.get("linux"), own.get("windows"))
             floors = (least.get("linux"), least.get("windows"))
             note = f" ({release['note']})" if "note" in release else ""
             texts = [_or(text) for text in (*drivers, *floors)]
-            targets = (line["ptx_isa"], ", ".join(line["sass"]))
+            targets = (line.get("ptx_isa", ""), ", ".join(line.get("sass", ())))
             rows.append((release["version"] + note, *texts, *targets))
     return Section(
         title="CUDA toolkits",
@@ -306,21 +309,23 @@ def _cudnn_section(matrices: Matrices) -> Section:
 
 
 def _code_section(matrices: Matrices) -> Section:
-    words = {True: "hardware", False: "software", None: ""}
+    codes = whole_record(matrices, "nvidia/codes.json")
     return Section(
         title="Error codes",
         columns=("family", "code", "name", "meaning", "kind", "what helps"),
-        rows=tuple(
-            (
-                row["family"],
-                str(row["code"]),
-                row["name"],
-                row["meaning"],
-                words[row.get("hardware")],
-                row.get("advice", ""),
-            )
-            for row in matrices.raw("nvidia/codes.json")["records"]
-        ),
+        rows=tuple(codes.rows("records", _code_cells)),
+    )
+
+
+def _code_cells(row: Record) -> tuple[str, ...]:
+    code = read_code(row)
+    return (
+        code.family,
+        str(code.code),
+        code.name,
+        code.meaning,
+        {True: "hardware", False: "software", None: ""}[code.is_hardware],
+        row.get("advice", str) or "",
     )
 
 

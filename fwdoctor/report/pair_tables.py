@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 Answer = dict[str, Any]
 _OVERVIEW = ("torch", "from", "goes with tensorflow", "does not go with")
-_PAIRS = ("torch", "tensorflow", "from", "Python", "outcome", "how", "colliding")
+_FRAMEWORKS = ("torch", "tensorflow")
+_PAIRS = ("from", "Python", "outcome", "how", "colliding")
 _BAD = ("conflict", "clobber", "unknown")
 _LEGEND = (
     "and-cuda: tensorflow[and-cuda], with NVIDIA's libraries; without it no GPU",
@@ -39,8 +40,18 @@ def render_pairs(pairs: list[Answer], options: RenderOptions) -> str:
 
 def render_some_pairs(pairs: list[Answer], options: RenderOptions) -> str:
     """The pairs of a release, one by one, with the packages that collide."""
-    rows = [_pair_cells(alike) for alike in _merge_variants(pairs)]
-    parts: list[Table | Text] = [make_table(_PAIRS, rows)]
+    versions = {name: {pair[name] for pair in pairs} for name in _FRAMEWORKS}
+    told = [name for name in _FRAMEWORKS if len(versions[name]) > 1]
+    rows = [
+        [*(alike[0][name] for name in told), *_pair_cells(alike)]
+        for alike in _merge_variants(pairs)
+    ]
+    title = " with ".join(
+        f"{name} {pairs[0][name]}" for name in _FRAMEWORKS if name not in told
+    )
+    parts: list[Table | Text] = [make_table([*told, *_PAIRS], rows)]
+    if title:
+        parts = [Text(title, style="bold"), Text(), *parts]
     if options.verbosity > 0:
         lines = source_lines(source for pair in pairs for source in pair["sources"])
         parts += [Text(), *{line.plain: line for line in lines}.values()]
@@ -120,8 +131,6 @@ def _pair_cells(alike: list[Answer]) -> Sequence[str]:
     pair = alike[0]
     builds = [f"{b['torch']} with {b['tensorflow']}" for b in pair["builds"]]
     return (
-        pair["torch"],
-        pair["tensorflow"],
         _from(alike),
         span_of(pair["python"]),
         pair["outcome"],
@@ -135,7 +144,7 @@ def _short(packages: Sequence[str]) -> str:
     alike: dict[str, list[str]] = {}
     for name in packages:
         found = _NVIDIA.fullmatch(name)
-        pattern = f"nvidia-*-{found['cuda']}" if found else ""
+        pattern = f"nvidia {found['cuda']}" if found else ""
         alike.setdefault(pattern, []).append(found["name"] if found else name)
     lists = ((pattern, ", ".join(names)) for pattern, names in alike.items())
     return "; ".join(

@@ -258,7 +258,7 @@ def test_pairs_are_read_at_a_glance() -> None:
     rows = [" ".join(line.split()) for line in run("pairs").stdout.splitlines()]
     assert "2.9.1 conda-forge 2.19.1 conflict 2.16.1 – 2.18.0" in rows
     shown = run("pairs", "2.9.1", "2.21.0").stdout
-    assert "nvidia-*-cu12: nccl" in shown
+    assert "nvidia cu12: nccl" in shown
     assert "uv pip compile" in run("pairs", "2.9.1", "2.21.0", "-v").stdout
 
 

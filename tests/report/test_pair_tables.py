@@ -97,7 +97,18 @@ def test_another_platform_is_told() -> None:
 def test_colliding_packages_are_named_once_by_their_cuda() -> None:
     names = ["libprotobuf", "nvidia-cudnn-cu12", "nvidia-nccl-cu12", "nvidia-nccl-cu13"]
     text = render_some_pairs([pair("2.20.0", "clobber", colliding=names)], options(140))
-    assert "libprotobuf; nvidia-*-cu12: cudnn, nccl; nvidia-*-cu13: nccl" in text
+    assert "libprotobuf; nvidia cu12: cudnn, nccl; nvidia cu13: nccl" in text
+
+
+def test_a_release_that_all_pairs_share_is_the_title() -> None:
+    title, _, head, *_ = lines_of(render_some_pairs(MIXED, options()))
+    assert title == "torch 2.9.1"
+    assert head == "tensorflow from Python outcome how colliding"
+    title, *_ = lines_of(render_some_pairs(MIXED[:1], options()))
+    assert title == "torch 2.9.1 with tensorflow 2.21.0"
+    both = [pair("2.20.0", "clean"), pair("2.21.0", "clean", torch="2.8.0")]
+    head, *_ = lines_of(render_some_pairs(both, options()))
+    assert head == "torch tensorflow from Python outcome how colliding"
 
 
 def test_sources_are_told_once_and_only_when_asked() -> None:
