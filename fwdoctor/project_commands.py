@@ -58,7 +58,7 @@ class ProjectTool:
         if index_url is None:
             names = [name for name in names if name in _FROM_PYTORCH]
         command = " ".join(["uv add", *self._where("--project"), *specs])
-        if self.project.has_sources and names:
+        if names and (self.project.has_sources or self._is_powershell):
             whence = index_url or "PyPI"
             first = f"# first let {self._file} take {', '.join(names)} from {whence}"
             return f"{command}  {first}"
@@ -87,7 +87,13 @@ class ProjectTool:
             return " ".join([self._poetry, "add", *specs])
         name = f"pytorch-{_last_part(url)}"
         source = f"{self._poetry} source add --priority explicit {name} {url}"
-        return " ".join([source, "&&", self._poetry, "add --source", name, *specs])
+        then = ";" if self._is_powershell else " &&"
+        return " ".join([f"{source}{then}", self._poetry, "add --source", name, *specs])
+
+    @property
+    def _is_powershell(self) -> bool:
+        """On Windows, where there is no printf, and an old shell knows no &&."""
+        return (self.environment.python or "").endswith(".exe")
 
     @property
     def _poetry(self) -> str:

@@ -93,6 +93,21 @@ def test_a_change_is_one_of_the_project(
     assert fixes.install_command(place, ["torch==2.9.1"], index_url=index) == expected
 
 
+def test_on_windows_the_commands_are_powershell_s() -> None:
+    python = "./.venv/Scripts/python.exe"
+    commands = [
+        fixes.install_command(
+            replace(environment(project), python=python), ["torch"], index_url=CU126
+        )
+        for project in (UV, POETRY)
+    ]
+    assert commands == [
+        f"uv add torch  # first let pyproject.toml take torch from {CU126}",
+        f"poetry source add --priority explicit pytorch-cu126 {CU126};"
+        " poetry add --source pytorch-cu126 torch",
+    ]
+
+
 @pytest.mark.parametrize(
     ("requirement", "index", "is_pip"),
     [
