@@ -360,6 +360,39 @@ def test_a_full_disk_is_told_and_leaves_no_half_of_a_file(
     assert files_of(tmp_path) == set()
 
 
+def test_a_framework_that_fails_does_not_stop_the_other(
+    index: Index, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert refresh.main(["--matrices", str(tmp_path)]) == 3
+    told = capsys.readouterr().err
+    assert "torch 9.0.0: written" in told
+    assert "error: no page" in told
+    assert files_of(tmp_path) > {"torch/9.0.0.json", "whole/facts.json"}
+    index.spoil = spoil_pages(b"", "text/html")
+    assert refresh.main(["--matrices", str(tmp_path)]) == 3
+    assert "tensorflow: reading the index" in capsys.readouterr().err
+
+
+def test_without_uv_pairs_stay_inferred_and_it_is_said_once(
+    index: Index,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in ("torch/2.9.1", "torch/2.10.0", "tensorflow/2.20.0"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(SHIPPED / f"{name}.json", tmp_path / f"{name}.json")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(refresh, "_today", lambda: "2026-11-21")
+    assert refresh.main(["torch", "--pairs", "--matrices", str(tmp_path)]) == 0
+    told = capsys.readouterr().err
+    assert told.count("uv") == 1
+    assert "pairs that are inferred stay so" in told
+    rows = json.loads((tmp_path / "pairs/pypi.json").read_text())["records"]
+    assert {row["confidence"] for row in rows} == {"inferred"}
+    assert {row["torch"] for row in rows} >= {"2.9.1", "2.10.0"}
+
+
 def test_a_failed_write_leaves_the_file_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "record.json"
     path.mkdir()
