@@ -58,7 +58,8 @@ class ProjectTool:
         if index_url is None:
             names = [name for name in names if name in _FROM_PYTORCH]
         command = " ".join(["uv add", *self._where("--project"), *specs])
-        if names and (self.project.has_sources or self._is_powershell):
+        is_by_hand = index_url is not None and self._is_powershell
+        if names and (self.project.has_sources or is_by_hand):
             whence = index_url or "PyPI"
             first = f"# first let {self._file} take {', '.join(names)} from {whence}"
             return f"{command}  {first}"

@@ -93,19 +93,30 @@ def test_a_change_is_one_of_the_project(
     assert fixes.install_command(place, ["torch==2.9.1"], index_url=index) == expected
 
 
-def test_on_windows_the_commands_are_powershell_s() -> None:
-    python = "./.venv/Scripts/python.exe"
-    commands = [
-        fixes.install_command(
-            replace(environment(project), python=python), ["torch"], index_url=CU126
-        )
-        for project in (UV, POETRY)
-    ]
-    assert commands == [
-        f"uv add torch  # first let pyproject.toml take torch from {CU126}",
-        f"poetry source add --priority explicit pytorch-cu126 {CU126};"
-        " poetry add --source pytorch-cu126 torch",
-    ]
+@pytest.mark.parametrize(
+    ("project", "index", "expected"),
+    [
+        (UV, None, "uv add torch"),
+        (
+            UV,
+            CU126,
+            f"uv add torch  # first let pyproject.toml take torch from {CU126}",
+        ),
+        (
+            POETRY,
+            CU126,
+            (
+                f"poetry source add --priority explicit pytorch-cu126 {CU126}; "
+                "poetry add --source pytorch-cu126 torch"
+            ),
+        ),
+    ],
+)
+def test_on_windows_the_commands_are_powershell_s(
+    project: Project, index: str | None, expected: str
+) -> None:
+    place = replace(environment(project), python="./.venv/Scripts/python.exe")
+    assert fixes.install_command(place, ["torch"], index_url=index) == expected
 
 
 @pytest.mark.parametrize(
