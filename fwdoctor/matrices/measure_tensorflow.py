@@ -69,6 +69,8 @@ SYMBOL_LIBRARIES = (
     r"(?:.*/)?_pywrap_tensorflow_internal\.so",
     r"(?:.*/)?_pywrap_tf_session\.so",
     r"(?:.*/)?lib_?pywrap_tensorflow_common\.so",
+    r"(?:.*/)?libpywrap_tflite_common\.so",
+    r"(?:.*/)?_pywrap_profiler_plugin\.so",
 )
 NUMPY_LIBRARIES = (
     r"(?:.*/)?_pywrap_tf_session\.(?:so|pyd)",
