@@ -117,7 +117,7 @@ def specs_by_name(requirements: Iterable[Requirement]) -> dict[str, Spec]:
 def spec_of(requirements: Iterable[Requirement], name: str) -> Spec | None:
     """Return what is asked of one package: "" for any version, None when nothing."""
     found = [item for item in requirements if normal_name(item.name) == name]
-    return (specs_by_name(found) or {name: ""})[name] if found else None
+    return specs_by_name(found).get(name, _text_of(found[0])) if found else None
 
 
 def gpu_extras(

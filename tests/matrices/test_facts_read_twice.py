@@ -65,3 +65,11 @@ def test_no_python_takes_the_abi_cp38m(matrices: Matrices) -> None:
         if row.index == "pypi" and "windows-x86_64" in row.platforms
     ]
     assert windows.python == ("3.6", "3.7")
+
+
+@pytest.mark.parametrize(("version", "later"), [("1.13.2", "3.3"), ("2.0.0", "3.5")])
+def test_wheels_of_tensorflow_ask_for_mock_with_python_2(
+    matrices: Matrices, version: str, later: str
+) -> None:
+    mock = release(matrices, "tensorflow", version).requires["mock"]
+    assert mock == f'>=2.0.0; python_version < "{later}"'

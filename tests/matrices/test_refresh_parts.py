@@ -224,7 +224,7 @@ def test_what_not_every_python_asks_for_names_its_pythons() -> None:
         "2.7": ["numpy>=1", "mock>=2"],
         "3.9": ["numpy>=1", "h5py<3.15", "tqdm>=4; os_name == 'nt' and extra == 'a'"],
         "3.10": ["numpy>=1", "h5py<3.15", "nvidia-nccl-cu12==2; extra == 'gpu'"],
-        "3.14": ["numpy>=1", "h5py~=3.15"],
+        "3.14": ["numpy>=1", "h5py~=3.15", "wrapt"],
     }
     joined = join_requirements(
         {python: map(Requirement, texts) for python, texts in asked.items()}
@@ -238,6 +238,7 @@ def test_what_not_every_python_asks_for_names_its_pythons() -> None:
         "mock": '>=2; python_version < "3.9"',
         "numpy": ">=1",
     }
+    assert spec_of(base, "wrapt") == '; python_version >= "3.14"'
     assert gpu_extras(extras) == {
         "gpu": {"nvidia-nccl-cu12": '==2; python_version == "3.10"'}
     }
