@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -11,6 +12,7 @@ from fwdoctor import __version__
 def main() -> None:
     """Run fwdoctor and exit with a documented code."""
     _replace_closed_streams()
+    _write_utf8()
     if sys.argv[1:] in (["--version"], ["-V"]):
         sys.stdout.write(f"fwdoctor {__version__}\n")
         return
@@ -32,6 +34,15 @@ def _replace_closed_streams() -> None:
             mode = "r" if name == "stdin" else "w"
             stream = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115  # for ever
             setattr(sys, name, stream)
+
+
+def _write_utf8() -> None:
+    """Into files and pipes, as elsewhere; Windows would use its own code page."""
+    if os.name != "nt" or "PYTHONIOENCODING" in os.environ:
+        return
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and not stream.isatty():
+            stream.reconfigure(encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ versions come from the caller, who has them from a matrix.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from fwdoctor.driver_branches import (
@@ -106,7 +107,7 @@ def python_command(environment: Environment | None, code: str) -> str:
     """A line that runs `code` in the environment's interpreter, to verify a fix."""
     python = environment.python if environment else None
     is_here = environment is None or environment.is_active or not python
-    return f"{'python' if is_here else shell_word(python or '')} -c {shell_word(code)}"
+    return f"{'python' if is_here else _program(python or '')} -c {shell_word(code)}"
 
 
 def check_command(environment: Environment | None) -> str:
@@ -360,7 +361,7 @@ def _pip_words(environment: Environment | None, verb: str) -> list[str]:
     if manager_of(environment) == "uv":
         where = [] if is_here else ["--python", shell_word(python or "")]
         return ["uv", "pip", verb, *where]
-    return ["pip", verb] if is_here else [shell_word(python or ""), "-m", "pip", verb]
+    return ["pip", verb] if is_here else [_program(python or ""), "-m", "pip", verb]
 
 
 def channel_options(channel: str) -> str:
@@ -384,8 +385,25 @@ def _conda_prefix(environment: Environment | None) -> list[str]:
     return ["--prefix", shell_word(environment.prefix)]
 
 
+_WINDOWS_PATH = re.compile(r"[A-Za-z]:/")
+_WINDOWS_WORD = re.compile(r"[\w:\\.+~-]+")
+
+
+def _program(path: str) -> str:
+    """A program to start; PowerShell wants & before one in quotes."""
+    word = shell_word(path)
+    is_quoted = _WINDOWS_PATH.match(path) and word.startswith('"')
+    return f"& {word}" if is_quoted else word
+
+
 def shell_word(text: str) -> str:
-    """The text as one word of a shell command, quoted where that is needed."""
+    """The text as one word of a shell command, quoted where that is needed.
+
+    A path of Windows, C:/…, is written for its shells.
+    """
+    if _WINDOWS_PATH.match(text):
+        path = text.replace("/", "\\")
+        return path if _WINDOWS_WORD.fullmatch(path) else f'"{path}"'
     if text.startswith("~/"):  # a tilde in quotes is not the home folder
         return f"~/{shell_word(text[2:])}" if text[2:] else text
     safe = all(character.isalnum() or character in "@%+:,./-_~" for character in text)

@@ -116,6 +116,9 @@ class Child:
         if returncode < 0:
             name = _signal_name(-returncode)
             return self._result("signalled", returncode, f"killed by {name}", name)
+        if name := _WINDOWS_SIGNALS.get(returncode, ""):
+            reason = f"exit status {returncode:#x}, as {name} elsewhere"
+            return self._result("signalled", returncode, reason, name)
         return self._result("exited", returncode, f"exit status {returncode}")
 
     def kill(self) -> None:
@@ -190,7 +193,8 @@ def _stdin_for(data: bytes | None) -> int | IO[bytes]:
 
 def _read_buffer(buffer: IO[bytes]) -> str:
     buffer.seek(0)
-    return buffer.read(OUTPUT_LIMIT_BYTES).decode("utf-8", "replace")
+    text = buffer.read(OUTPUT_LIMIT_BYTES).decode("utf-8", "replace")
+    return text.replace("\r\n", "\n")  # as Windows ends its lines
 
 
 def _failure_of(error: OSError | ValueError, program: str) -> ChildResult:
@@ -199,6 +203,14 @@ def _failure_of(error: OSError | ValueError, program: str) -> ChildResult:
     if isinstance(error, PermissionError):
         return ChildResult(status="denied", reason=f"{program}: permission denied")
     return ChildResult(status="error", reason=f"{program}: {error}")
+
+
+# What Unix tells by a signal is an exit status on Windows (ntstatus.h).
+_WINDOWS_SIGNALS = {
+    0xC0000005: "SIGSEGV",  # access violation
+    0xC000001D: "SIGILL",  # illegal instruction
+    0xC0000409: "SIGABRT",  # what abort() ends with
+}
 
 
 def _signal_name(number: int) -> str:

@@ -194,7 +194,7 @@ def stale(matrices: Matrices) -> list[str]:
     """Paths that are missing, outdated or left over."""
     wanted = dict(files(matrices))
     there = {
-        str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
+        path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
         for path in ROOT.rglob("*")
         if path.is_file()
     }

@@ -3,11 +3,30 @@
 from __future__ import annotations
 
 import os
+import sys
+from pathlib import Path
 
 import pytest
 
 from fwdoctor.matrices.load import Matrices
 from tests.real import environments
+
+TESTS = Path(__file__).parent
+
+# They lay out Linux machines, or start the fake GPU, which is built for Linux.
+NEED_LINUX = (
+    *("probes", "smoke", "testing", "cli/test_check.py", "cli/test_rivals.py"),
+    *("test_docs.py", "test_machines.py", "test_rescue.py", "test_scenarios.py"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if sys.platform == "linux":
+        return
+    places = [TESTS / name for name in NEED_LINUX]
+    for item in items:
+        if any(item.path.is_relative_to(place) for place in places):
+            item.add_marker(pytest.mark.skip(reason="of Linux machines"))
 
 
 @pytest.fixture(scope="session")

@@ -40,6 +40,23 @@ def test_what_is_removed_is_removed_there(
 
 
 @pytest.mark.parametrize(
+    ("folder", "program"),
+    [
+        ("C:/Users/ann/env", "C:\\Users\\ann\\env\\Scripts\\python.exe"),
+        ("D:/my env", '& "D:\\my env\\Scripts\\python.exe"'),
+    ],
+)
+def test_windows_paths_are_written_for_its_shells(folder: str, program: str) -> None:
+    python = f"{folder}/Scripts/python.exe"
+    environment = Environment(prefix=folder, python=python, manager="pip")
+    command = fixes.install_command(environment, ["torch==2.9.1"])
+    assert command == f'{program} -m pip install "torch==2.9.1"'
+    verify = fixes.check_command(environment)
+    assert verify == f"fwdoctor check --python {fixes.shell_word(folder)}"
+    assert "/" not in verify
+
+
+@pytest.mark.parametrize(
     ("channel", "options"),
     [
         ("conda-forge", "-c conda-forge"),

@@ -115,4 +115,16 @@ def _check_and_tell(
 
     report, code = run_check(request)
     timed = replace(look, seconds=time.perf_counter() - begun)
-    return tell(report, code, format_name, style, timed, output)
+    told = tell(report, code, format_name, style, timed, output)
+    if look.verbosity > 0:
+        _warn_of_old_data()
+    return told
+
+
+def _warn_of_old_data() -> None:
+    from fwdoctor.cli import data_age
+    from fwdoctor.matrices.load import Matrices
+
+    note = data_age.find_note(Matrices(), data_age.today())
+    if note:
+        typer.echo(f"warning: {note}", err=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fwdoctor.cli import options
+from fwdoctor.cli import data_age, options
 from fwdoctor.cli.boundary import command
 
 if TYPE_CHECKING:
@@ -47,10 +47,10 @@ def matrix(
     from fwdoctor.matrices.load import Matrices
 
     chosen = options.one_of(format_name, ("terminal", "json"), "--format")
-    matrices, today = Matrices(), _today()
+    matrices, today = Matrices(), data_age.today()
     wanted, asked = _topic(topic), _name(name)
     answer = _answer(matrices, wanted, asked, today)
-    note = _age_note(matrices, today)
+    note = data_age.find_note(matrices, today)
     shown = options.render_options(color=color, output=output, verbose=verbose)
     if chosen == "json":
         emit(json.dumps(answer, indent=2, ensure_ascii=False) + "\n", output)
@@ -96,23 +96,6 @@ def _tell(
         typer.echo(f"note: {name!r} is read as {topic} {version}", file=sys.stderr)
     if note and topic:
         typer.echo(f"warning: {note}", file=sys.stderr)
-
-
-def _today() -> dt.date:
-    import datetime as dt
-
-    return dt.datetime.now(tz=dt.timezone.utc).date()
-
-
-def _age_note(matrices: Matrices, today: dt.date) -> str | None:
-    """Whether the data are old; damage elsewhere is no reason to withhold an answer."""
-    from fwdoctor.errors import MatrixError
-    from fwdoctor.matrices.overview import age_note
-
-    try:
-        return age_note(matrices, today)
-    except MatrixError:
-        return None
 
 
 def _answer(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform as machine
+import posixpath
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -203,7 +204,7 @@ def _choose_docker(
 ) -> Chosen:
     candidates = []
     for row in rows:
-        name = os.path.normpath(text(row, "Config")).lstrip("/")
+        name = posixpath.normpath(text(row, "Config")).lstrip("/")
         content = store.find(name)
         if content is None:
             raise ImageError(f"{name} is named by manifest.json and not in the archive")
@@ -214,7 +215,7 @@ def _choose_docker(
         )
     one = _only_one(candidates, platform, tag)
     layers = tuple(
-        os.path.normpath(name).lstrip("/") for name in texts(one.manifest, "Layers")
+        posixpath.normpath(name).lstrip("/") for name in texts(one.manifest, "Layers")
     )
     _check_count(layers)
     if any(name.startswith("..") for name in layers):

@@ -31,7 +31,7 @@ def iter_image_files(source: Source) -> Iterator[tuple[str, int]]:
                 yield path, size
         return
     for entry in _iter_entries(source.root):
-        path = entry.path.removeprefix(source.root)
+        path = entry.path.removeprefix(source.root).replace(os.sep, "/")
         if _is_sized(path):
             yield path, _size(entry)
         elif path.endswith(_MARK_ENDS):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import posixpath
 import stat
 import threading
 from dataclasses import dataclass
@@ -115,7 +116,7 @@ class TarStore:
         for count, member in enumerate(reader):
             if count > LIMITS.entries:
                 raise ImageError(f"{self._path}: too many members")
-            name = os.path.normpath(member.name).lstrip("/")
+            name = posixpath.normpath(member.name).lstrip("/")
             if member.kind == "file":
                 self._members[name] = (whole.tell(), member.stored)
             elif member.kind in ("symlink", "hardlink"):
@@ -163,7 +164,7 @@ class StreamStore:
             name = os.path.basename(path)
             reader = TarReader(open_layer(stream, name), name)
             for member in reader:
-                path_inside = os.path.normpath(member.name).lstrip("/")
+                path_inside = posixpath.normpath(member.name).lstrip("/")
                 if member.kind in ("symlink", "hardlink"):
                     self._links[path_inside] = _link_target(path_inside, member)
                 elif member.kind == "file":
@@ -226,8 +227,8 @@ def _open_regular(path: str) -> IO[bytes]:
 
 def _link_target(name: str, member: Member) -> str:
     """The member a link names, as a name of the archive."""
-    above = os.path.dirname(name) if member.kind == "symlink" else ""
-    return os.path.normpath(os.path.join(above, member.link))
+    above = posixpath.dirname(name) if member.kind == "symlink" else ""
+    return posixpath.normpath(posixpath.join(above, member.link))
 
 
 def _read_document(stream: IO[bytes] | Region, name: str) -> bytes:

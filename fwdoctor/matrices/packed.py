@@ -39,7 +39,7 @@ class Packed:
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
-        self._path = f"{folder}{os.sep}{NAME}"
+        self._path = os.path.join(folder, *NAME.split("/"))
 
     def find(self, name: str) -> Record | None:
         """The facts of a file; None when it is not packed or changed since."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import posixpath
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -10,12 +9,7 @@ from typing import TYPE_CHECKING
 from fwdoctor.errors import UsageError
 from fwdoctor.model.snapshot import Environment
 from fwdoctor.probes.file_clashes import find_clashes, read_records
-from fwdoctor.probes.interpreter import (
-    find_interpreter,
-    find_program,
-    list_paths,
-    slashed,
-)
+from fwdoctor.probes.interpreter import find_interpreter, find_program
 from fwdoctor.probes.loader import resolve_framework
 from fwdoctor.probes.manager import find_manager, find_project
 from fwdoctor.probes.shadowing import find_shadowing
@@ -25,6 +19,7 @@ from fwdoctor.probes.site_packages import (
     find_unreadable,
     read_packages,
 )
+from fwdoctor.probes.source import is_absolute, slashed
 from fwdoctor.probes.tensorflow_files import read_tensorflow
 from fwdoctor.probes.torch_files import read_torch
 
@@ -36,7 +31,6 @@ if TYPE_CHECKING:
     from fwdoctor.probes.source import Source
 
 MAX_LISTED = 64
-_PROGRAMS = ("python.exe",) if os.name == "nt" else ("python3", "python")
 _VENV_NAMES = (".venv", "venv", "env", ".env")
 _CONDA_ROOTS = ("miniconda3", "anaconda3", "miniforge3", "mambaforge", "micromamba")
 _SHARED_PREFIXES = ("/opt/conda", "/usr/local", "/usr")
@@ -156,14 +150,14 @@ def choose_target(source: Source, cwd: str) -> str | None:
 def _iter_targets(source: Source, cwd: str) -> Iterator[str]:
     yield from _active_prefixes(source)
     yield posixpath.join(cwd, ".venv")
-    for folder in list_paths(source, "PATH"):
-        for name in _PROGRAMS:
+    for folder in source.list_folders("PATH"):
+        for name in ("python.exe",) if source.is_windows else ("python3", "python"):
             yield f"{folder}/{name}"
 
 
 def _active_prefixes(source: Source) -> Iterator[str]:
     for variable in ("VIRTUAL_ENV", "CONDA_PREFIX"):
-        yield from list_paths(source, variable)[:1]
+        yield from source.list_folders(variable)[:1]
 
 
 def is_tool_environment(source: Source, prefix: str) -> bool:
@@ -201,7 +195,7 @@ def _iter_prefixes(source: Source, cwd: str) -> Iterator[str]:
     for project in source.list_dir(cwd):
         for name in _VENV_NAMES[:2]:
             yield posixpath.join(cwd, project, name)
-    if os.path.isabs(home):
+    if is_absolute(home):
         yield from _home_prefixes(source, home)
     yield from _SHARED_PREFIXES
 

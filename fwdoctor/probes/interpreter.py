@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from fwdoctor.errors import UsageError
+from fwdoctor.probes.source import slashed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,17 +92,6 @@ def _absolute(source: Source, path: str, cwd: str) -> str:
     if path == "~" or path.startswith("~/"):
         path = source.env.get("HOME", "~") + path[1:]
     return slashed(os.path.normpath(os.path.join(cwd, path)))
-
-
-def slashed(path: str) -> str:
-    """The path with forward slashes, which Windows takes as well."""
-    return path.replace("\\", "/") if os.name == "nt" else path
-
-
-def list_paths(source: Source, variable: str) -> tuple[str, ...]:
-    """Absolute folders that a variable such as PATH lists."""
-    entries = map(slashed, source.env.get(variable, "").split(os.pathsep))
-    return tuple(e.rstrip("/") or "/" for e in entries if os.path.isabs(e))
 
 
 def _no_environment(path: str, why: str) -> UsageError:

@@ -12,7 +12,6 @@ import re
 from typing import TYPE_CHECKING
 
 from fwdoctor.model.snapshot import Package
-from fwdoctor.probes.interpreter import list_paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -82,7 +81,7 @@ def find_unreadable(
 
 
 def _python_path(source: Source) -> Iterator[str]:
-    yield from filter(source.is_dir, list_paths(source, "PYTHONPATH"))
+    yield from filter(source.is_dir, source.list_folders("PYTHONPATH"))
 
 
 def _own_folders(

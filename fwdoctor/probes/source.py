@@ -21,6 +21,16 @@ READ_LIMIT_BYTES = 4_000_000
 MAX_LINKS = 40
 
 
+def slashed(path: str) -> str:
+    """The path with forward slashes, which Windows takes as well."""
+    return path.replace("\\", "/") if os.name == "nt" else path
+
+
+def is_absolute(path: str) -> bool:
+    """Whether the path, with forward slashes, starts at a root: / or C:/."""
+    return path.startswith("/") or path[1:3] == ":/"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """Files, variables and commands of one machine."""
@@ -33,6 +43,11 @@ class Source:
     def is_live_root(self) -> bool:
         """Whether paths are those of the running system."""
         return self.root == "/"
+
+    @property
+    def is_windows(self) -> bool:
+        """Whether this is a running Windows; an image, also there, is of Linux."""
+        return self.is_live_root and os.name == "nt"
 
     def real_path(self, path: str) -> str:
         """The path to open for `path`, with links resolved inside the root."""
@@ -134,7 +149,9 @@ class Source:
         if self.is_live_root:
             return os.path.realpath(path)
         real = self._resolve_inside(path)
-        return "/" + os.path.relpath(real, self.root) if real != self.root else "/"
+        if real == self.root:
+            return "/"
+        return "/" + os.path.relpath(real, self.root).replace(os.sep, "/")
 
     def stat(self, path: str) -> os.stat_result:
         """Status of the file, links followed; raises OSError."""
@@ -153,12 +170,17 @@ class Source:
             return ChildResult(status="denied", reason="commands are not run here")
         return child.finish()
 
+    def list_folders(self, variable: str) -> tuple[str, ...]:
+        """Absolute folders that a variable such as PATH lists, with forward slashes."""
+        entries = self.env.get(variable, "").split(";" if self.is_windows else ":")
+        folders = (slashed(entry).rstrip("/") for entry in entries if entry)
+        return tuple(folder or "/" for folder in folders if is_absolute(folder or "/"))
+
     def which(self, program: str) -> str | None:
-        """The first file named `program` on the examined PATH."""
-        for folder in self.env.get("PATH", "").split(os.pathsep):
-            if not folder.startswith("/"):
-                continue
-            candidate = f"{folder.rstrip('/')}/{program}"
+        """The first file named `program` on the examined PATH; .exe on Windows."""
+        name = f"{program}.exe" if self.is_windows and "." not in program else program
+        for folder in self.list_folders("PATH"):
+            candidate = f"{folder.rstrip('/')}/{name}"
             if self._is_executable(candidate):
                 return candidate
         return None

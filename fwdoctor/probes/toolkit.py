@@ -67,9 +67,10 @@ def find_toolkits(source: Source) -> tuple[Toolkit, ...]:
 
 
 def _iter_path_trees(source: Source) -> Iterator[str]:
-    for folder in source.env.get("PATH", "").split(os.pathsep):
+    for folder in source.list_folders("PATH"):
         program = f"{path_below(source, folder)}/nvcc"
-        if folder.startswith("/") and source.exists(program):
+        program += ".exe" if source.is_windows else ""
+        if source.exists(program):
             yield _tree_of(source, program)
 
 

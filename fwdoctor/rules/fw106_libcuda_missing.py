@@ -63,10 +63,11 @@ def check(snapshot: Snapshot, matrices: Matrices) -> Iterator[Problem]:
     if not is_listed and not is_half_installed:
         return
     version = snapshot.driver.version
+    library = "nvcuda.dll" if snapshot.host.os == "windows" else "libcuda.so.1"
     yield Problem(
         subject="driver",
         message=f"the driver {version or 'is loaded'}"
-        f"{' works' if version else ''}, but libcuda.so.1 does not open",
+        f"{' works' if version else ''}, but {library} does not open",
         detail=libcuda.load_error,
         evidence=(
             Evidence(fact="libcuda", value=libcuda.load_error, source="libcuda"),

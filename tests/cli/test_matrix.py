@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from fwdoctor import compat
-from fwdoctor.cli import make_app, matrix
+from fwdoctor.cli import data_age, make_app
 from fwdoctor.matrices import load
 from fwdoctor.matrices.load import Matrices
 from fwdoctor.matrices.overview import (
@@ -349,13 +349,26 @@ def test_old_data_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
     date = data_date(Matrices(MATRICES))
     assert date is not None
     just_right = date + dt.timedelta(days=MAX_AGE_DAYS)
-    monkeypatch.setattr(matrix, "_today", lambda: just_right)
+    monkeypatch.setattr(data_age, "today", lambda: just_right)
     assert "days old" not in run().output
-    monkeypatch.setattr(matrix, "_today", lambda: just_right + dt.timedelta(days=1))
+    monkeypatch.setattr(data_age, "today", lambda: just_right + dt.timedelta(days=1))
     assert f"{MAX_AGE_DAYS + 1} days old" in run().stdout
     result = run("gpu", "T4", "--format", "json")
     assert json.loads(result.stdout)["name"] == "Tesla T4"
     assert "days old" in run("gpu", "T4").stderr
+
+
+def test_check_says_so_only_when_asked_for_more(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(data_age, "today", lambda: dt.date(2040, 1, 1))
+    snapshot = tmp_path / "snapshot.json"
+    snapshot.write_text('{"schema_version": 1}')
+    words = ["check", "--snapshot", str(snapshot)]
+    assert "days old" not in CliRunner().invoke(make_app(), words).output
+    result = CliRunner().invoke(make_app(), [*words, "-v"])
+    assert "warning: the compatibility data are" in result.stderr
+    assert "days old" not in result.stdout
 
 
 def test_data_of_no_age_are_not_old(tmp_path: Path) -> None:

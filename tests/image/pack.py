@@ -63,9 +63,9 @@ def layer_of_tree(root: Path) -> bytes:
     """A tar archive of a folder, as `docker build` would store it."""
     entries: dict[str, Entry] = {}
     for path in sorted(root.rglob("*")):
-        name = str(path.relative_to(root))
+        name = path.relative_to(root).as_posix()
         if path.is_symlink():
-            entries[name] = Entry(link=str(path.readlink()))
+            entries[name] = Entry(link=path.readlink().as_posix())
         elif path.is_dir():
             entries[name] = Entry(is_folder=True, mode=0o755)
         else:

@@ -6,7 +6,6 @@ import gzip
 import io
 import json
 import os
-import resource
 import stat
 import tarfile
 import tracemalloc
@@ -270,6 +269,7 @@ def test_an_index_that_contains_itself_ends(tmp_path: Path) -> None:
         open_image(Request(path=str(path))).__enter__()
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes in folders")
 @pytest.mark.parametrize("blob", ["blobs/sha256", "index.json"])
 def test_pipes_in_a_layout_do_not_block(tmp_path: Path, blob: str) -> None:
     layout = Layout(Image(layers=[layer({"etc/a": "1"})]))
@@ -384,7 +384,6 @@ def test_files_cost_little_memory_each(tmp_path: Path) -> None:
     tracemalloc.stop()
     assert sum(len(f.children) for f in tree.children.values() if isinstance(f, Folder))
     assert peak / count < 260  # a million stay below 260 MB
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > 0
 
 
 @pytest.mark.parametrize("seed", range(40))

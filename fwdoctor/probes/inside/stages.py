@@ -28,8 +28,8 @@ class Stages:
         self.facts = {}  # type: Dict[str, object]
         forbid_core_dump()
         # This folder is on the path only for our own modules.
-        if os.path.dirname(os.path.abspath(__file__)) == os.path.abspath(sys.path[0]):
-            del sys.path[0]
+        ours = os.path.dirname(os.path.abspath(__file__))
+        sys.path[:] = [path for path in sys.path if os.path.abspath(path) != ours]
         self.begin("start")
 
     def begin(self, stage: str) -> None:

@@ -3,8 +3,11 @@
 Run by the examined interpreter: Python 3.6 syntax, standard library and torch.
 """
 
+import os
 import sys
 
+# Windows' embeddable Python leaves a script's own folder out.
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from stages import Stages, cudnn_text, loaded_cudnn
 
 TYPE_CHECKING = False

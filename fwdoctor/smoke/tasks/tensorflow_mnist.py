@@ -5,8 +5,11 @@ the NumPy and Keras that come with it.
 """
 
 import gc
+import os
 import sys
 
+# Windows' embeddable Python leaves a script's own folder out.
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import journal as notes
 from journal import Failure, Journal, Skip
 from training import LEFT_BYTES, MATMUL_SIZE, MIXED_STEPS, Training

@@ -4,8 +4,11 @@ All GPUs, or two logical devices of the CPU. Run by the examined interpreter: Py
 syntax, TensorFlow 2.
 """
 
+import os
 import sys
 
+# Windows' embeddable Python leaves a script's own folder out.
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import journal as notes
 from journal import Failure, Journal
 

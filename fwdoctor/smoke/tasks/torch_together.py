@@ -5,8 +5,11 @@ between CPU processes. Run by the examined interpreter: Python 3.6 syntax.
 """
 
 import datetime
+import os
 import sys
 
+# Windows' embeddable Python leaves a script's own folder out.
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import journal as notes
 from journal import Failure, Journal
 
