@@ -34,7 +34,8 @@ _NVIDIA = re.compile(
     + r"(?:(?P<count>\d{1,2}) ?(?:x|\*|\u00d7) ?)?"
     + r"(?P<name>(?:nvidia[ -]+)?(?:"
     # consumer: GeForce RTX 3090 Ti, gtx1080ti, GT 740M, MX150, GeForce 940MX
-    r"(?:geforce[ -]*)?(?:rtx|gtx|gts|gt|mx)[ -]?\d{3,4}(?:mx?|d|s|ti)?(?![0-9])"
+    r"(?:geforce[ -]*)?gtx[ -]?560 se"
+    r"|(?:geforce[ -]*)?(?:rtx|gtx|gts|gt|mx)[ -]?\d{3,4}(?:mx?|[ads]|ti)?(?![0-9])"
     r"|geforce[ -]\d{3,4}(?:mx?|a)?(?![0-9A-Za-z])"
     # workstations: RTX A6000, RTX 6000 Ada, RTX PRO 6000 Blackwell, Quadro M2000M
     r"|(?:quadro[ -]*)?rtx[ -]?(?:pro )?a?\d{3,4}[a-z]{0,2}(?![0-9A-Za-z])"
@@ -43,9 +44,9 @@ _NVIDIA = re.compile(
     r"|(?:gtx )?titan[ -]?(?:rtx|xp|x|v|z|black)?(?: \(?(?:maxwell|pascal)\)?)?"
     r"(?![A-Za-z])"
     # data centres
-    r"|(?:tesla|grid)[ -][a-z]{1,2}\d{1,4}[a-z]{0,2}(?:-\d{1,2}[a-z])?"
-    r"|(?:k10|k20[cmx]?|k40[cmt]?|k80|p100|p40|p4|v100s?|t4g?|a100x?|a10g?|a16|a30x?|a40"
-    r"|a800|ax800|a10m|h100|h200|h800|h20|gh200|b100|b200|b300|gb200|gb300|gb10|l4"
+    r"|(?:tesla|grid)[ -][a-z]{1,2}\d{1,4}[a-z]{0,2}(?:-\d{1,2}[a-z]|-\d{3})?"
+    r"|(?:k10|k20[cmx]?|k40[cmt]?|k80|p100c?|p40|p4|v100(?:s|dx)?|t4g?|a100d?x?|a10g?|a16|a30x?|a40"
+    r"|a800(?:dx)?|ax800|a10m|h100|h200|h800|h20|gh200|b100|b200|b300|gb200|gb300|gb10|l4"
     r"|l40[sg]?|l20|l2|p10[246]-\d{3})(?![A-Za-z0-9_=]|\.\d)"
     # embedded and other
     r"|jetson[ -](?:(?:agx|xavier|orin|nano|tx1|tx2i?|thor|tk1|nx|super"
