@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import functools
 import json
+import sys
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fwdoctor.errors import ExitCode, FwdoctorError
 from fwdoctor.matrices.load import FRAMEWORKS, TABLES, find_matrices_folder, sort_names
 from fwdoctor.matrices.packed import NAME, read_object
 from fwdoctor.matrices.record import Record
@@ -128,5 +130,15 @@ def _joined(lines: list[str]) -> str:
     return ",\n".join(lines)
 
 
+def main() -> int:
+    """Pack the shipped files; return the exit code."""
+    try:
+        write_packed(find_matrices_folder())
+    except FwdoctorError as error:
+        sys.stderr.write(f"error: {error.message}\n")
+        return error.exit_code
+    return ExitCode.OK
+
+
 if __name__ == "__main__":
-    write_packed(find_matrices_folder())
+    sys.exit(main())
