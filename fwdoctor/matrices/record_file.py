@@ -57,7 +57,7 @@ def merge_record(old: Json | None, measurement: Measurement, *, today: str) -> J
     new = {
         **measurement.facts,
         "variants": merge_platforms(rows),
-        "sources": [*map(dict, measurement.sources), *kept],
+        "sources": sorted([*map(dict, measurement.sources), *kept], key=_is_costly),
     }
     if authored:
         new["authored"] = authored
@@ -135,6 +135,11 @@ def _fill_rows(rows: list[Json], authored: Iterable[Json]) -> None:
 
 def _row_key(row: Json) -> tuple[str, str, str]:
     return row["package"], row["index"], row["platforms"][0]
+
+
+def _is_costly(source: Json) -> bool:
+    """Whether it gave nothing but costly facts: such stand last, read again or not."""
+    return all(field.endswith(COSTLY_KEYS) for field in source["fields"])
 
 
 def _source_key(item: Json) -> str:
