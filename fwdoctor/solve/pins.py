@@ -147,9 +147,18 @@ def _numpy(builds: Sequence[Candidate], machine: Machine) -> Iterator[Pin]:
     system = machine.platform.partition("-")[0]
     for build in builds:
         release = build.release
-        if release.numpy2.get(system) is False and not release.numpy_specs:
-            why = f"torch {release.version} was compiled for NumPy 1"
+        if release.numpy2.get(system) is False and _takes_numpy_2(release):
+            why = f"{release.framework} {release.version} was compiled for NumPy 1"
             yield Pin(name="numpy", version="<2", role="library", why=why)
+            return
+
+
+def _takes_numpy_2(release: Release) -> bool:
+    """Whether what it requires leaves the resolver free to take NumPy 2."""
+    from packaging.specifiers import SpecifierSet
+
+    specs = [spec.partition(";")[0] for spec in release.numpy_specs]
+    return not specs or any(SpecifierSet(spec).contains("2.0.0") for spec in specs)
 
 
 def _listed_libraries(release: Release) -> Iterator[Pin]:

@@ -106,6 +106,26 @@ def test_plans_are_the_same_each_time(matrices: Matrices) -> None:
     assert plan_for(matrices, target) == plan_for(Matrices(), target)
 
 
+@pytest.mark.parametrize(
+    ("wish", "python", "is_bounded"),
+    [
+        ("tensorflow==2.14.0", "3.11", True),  # numpy>=1.23.5
+        ("tensorflow==2.10.1", "3.10", True),  # numpy>=1.20
+        ("torch==1.13.1", "3.10", True),  # names no NumPy at all
+        ("tensorflow==2.15.1", "3.11", False),  # numpy>=1.23.5,<2.0.0
+        ("torch==2.9.1", "3.12", False),  # made for NumPy 2
+    ],
+)
+def test_numpy_1_for_what_was_compiled_for_it(
+    matrices: Matrices, wish: str, python: str, is_bounded: bool
+) -> None:
+    framework = wish.partition("==")[0]
+    plan = plan_for(matrices, "gpu=none", framework, constraints=(wish,), python=python)
+    (environment,) = plan.environments
+    numpy = environment.find_pin("numpy")
+    assert (numpy is not None and numpy.version == "<2") == is_bounded
+
+
 # The GPU decides, not the driver alone
 
 
