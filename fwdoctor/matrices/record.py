@@ -83,13 +83,15 @@ class Record:
     def get(self, field: str, kind: type[T], *, required: bool = False) -> T | None:
         """The value of this type; None when absent or null."""
         value = self.data.get(field)
+        if type(value) is kind:  # JSON has no subclasses; a bool is no int
+            return value
         if value is None:
             if required:
                 raise self._fail(field, "missing")
             return None
         if self._shared is not None and kind in _SHARED_KINDS:
             value = self._shared.find(value)
-        if type(value) is not kind:  # JSON has no subclasses; a bool is no int
+        if type(value) is not kind:
             raise self._fail(field, f"{type(value).__name__}, not {kind.__name__}")
         return value
 
