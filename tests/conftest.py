@@ -12,6 +12,8 @@ from fwdoctor.matrices.load import Matrices
 from tests.real import environments
 
 TESTS = Path(__file__).parent
+# What the environment of the tests brings, such as uv, is found as if it were active.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 # They lay out Linux machines, or start the fake GPU, which is built for Linux.
 NEED_LINUX = (

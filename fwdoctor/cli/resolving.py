@@ -44,9 +44,14 @@ class ResolveError(FwdoctorError):
 # Programs
 
 
+def _beside_python(name: str) -> str | None:
+    """A program of the environment that fwdoctor is installed in."""
+    return shutil.which(name, path=os.path.dirname(sys.executable))
+
+
 def find_uv() -> str:
-    """The uv on PATH; UsageError when there is none."""
-    found = shutil.which("uv")
+    """The uv beside our own Python or on PATH; UsageError when there is none."""
+    found = _beside_python("uv") or shutil.which("uv")
     if found is None:
         raise UsageError(
             "uv-missing",
@@ -58,8 +63,7 @@ def find_uv() -> str:
 
 def find_conda_lock() -> str:
     """conda-lock, beside our own Python or on PATH."""
-    beside = os.path.join(os.path.dirname(sys.executable), "conda-lock")
-    found = beside if os.access(beside, os.X_OK) else shutil.which("conda-lock")
+    found = _beside_python("conda-lock") or shutil.which("conda-lock")
     if found is None:
         raise UsageError(
             "conda-lock-missing",

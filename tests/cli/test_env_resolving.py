@@ -39,21 +39,24 @@ def toml(path: str) -> dict[str, Any]:
     return read
 
 
-@pytest.mark.parametrize("words", [("pylock.toml",), ("requirements.txt", "--verify")])
-def test_without_uv_it_is_said_and_nothing_written(
-    words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def _without_tools(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No uv and no conda-lock, beside Python or on PATH."""
     monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+
+
+@pytest.mark.usefixtures("_without_tools")
+@pytest.mark.parametrize("words", [("pylock.toml",), ("requirements.txt", "--verify")])
+def test_without_uv_it_is_said_and_nothing_written(words: tuple[str, ...]) -> None:
     result = run(*words, *T4)
     assert result.exit_code == 2
     assert "uv is needed" in result.stderr
     assert os.listdir(".") == []
 
 
-def test_without_conda_lock_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    if importlib.util.find_spec("conda_lock") is not None:
-        pytest.skip("conda-lock is installed here")
-    monkeypatch.setenv("PATH", "/nowhere")
+@pytest.mark.usefixtures("_without_tools")
+def test_without_conda_lock_it_is_said() -> None:
     result = run("conda-lock.yml", *T4)
     assert result.exit_code == 2
     assert "fwdoctor[conda-lock]" in result.stderr
