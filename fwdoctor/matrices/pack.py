@@ -1,9 +1,9 @@
 """`python -m fwdoctor.matrices.pack`: whole/facts.json, all files in one for speed.
 
 It holds the fields that `typed.py` asks for, without sources and notes. Lists and
-objects stand once, under `shared`; a field holds their number. A new field of
-`typed.py` or table of `load.py` gets into it by running this again, and a test fails
-until that is done.
+objects stand once, under `shared`; a field holds their number. A table's rows are lists
+of the values of its columns. A new field of `typed.py` or table of `load.py` gets into
+it by running this again, and a test fails until that is done.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from fwdoctor.matrices.typed import read_release
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+RECORDS = "records"  # the field of a table's rows
 
 
 def write_packed(folder: Path) -> None:
@@ -58,7 +60,7 @@ def _readers(folder: Path) -> Iterator[tuple[str, Callable[[Record], object]]]:
 
 
 def _read_whole_table(make: Callable[[Record], object], record: Record) -> object:
-    return tuple(record.rows("records", make))
+    return tuple(record.rows(RECORDS, make))
 
 
 def _read_whole_release(record: Record) -> object:
@@ -116,7 +118,17 @@ class _Shared:
     def pack_fields(self, row: _Noting) -> dict[str, Any]:
         """The fields that were asked for, where they hold something."""
         fields = {key: row.get(key) for key in sorted(row.asked)}
-        return {k: self.pack(v) for k, v in fields.items() if v not in _ABSENT}
+        return {
+            key: self._pack_table(value) if key == RECORDS else self.pack(value)
+            for key, value in fields.items()
+            if value not in _ABSENT
+        }
+
+    def _pack_table(self, rows: list[_Noting]) -> dict[str, Any]:
+        packed = [self.pack_fields(row) for row in rows]
+        columns = sorted({key for row in packed for key in row})
+        values = [[row.get(key) for key in columns] for row in packed]
+        return {"columns": columns, "rows": values}
 
 
 _ABSENT: tuple[object, ...] = (None, [], {})

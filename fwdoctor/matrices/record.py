@@ -18,23 +18,35 @@ _SHARED_KINDS = (list, dict)
 class Rows(Sequence[T]):
     """Rows of a file, made into records when first looked at.
 
-    Raises MatrixError then, naming file and field of a damaged one.
+    Raises MatrixError then, naming file and field of a damaged one. Where there are
+    `columns` a row is the list of its values.
     """
 
     def __init__(
-        self, table: Record, field: str, values: list[Any], make: Callable[[Record], T]
+        self,
+        table: Record,
+        field: str,
+        values: list[Any],
+        make: Callable[[Record], T],
+        columns: Sequence[str] = (),
     ) -> None:
         self._table = table
         self._field = field
         self._values = values
         self._make = make
+        self._columns = columns
 
     @functools.cached_property
     def _made(self) -> tuple[T, ...]:
         return tuple(
-            self._table.make_row(f"{self._field}[{i}]", value, self._make)
+            self._table.make_row(f"{self._field}[{i}]", self._row(value), self._make)
             for i, value in enumerate(self._values)
         )
+
+    def _row(self, value: Any) -> Any:
+        if self._columns and isinstance(value, list):
+            return dict(zip(self._columns, value, strict=False))
+        return value
 
     def __len__(self) -> int:
         return len(self._values)
@@ -155,6 +167,10 @@ class Record:
 
     def rows(self, field: str, make: Callable[[Record], T]) -> Rows[T]:
         """A list of objects, each to be made into a record; empty when absent."""
+        if self._shared is not None and isinstance(self.data.get(field), dict):
+            table = self.inner(field)  # of a packed file
+            values = table.get("rows", list, required=True) or []
+            return Rows(self, field, values, make, table.texts("columns"))
         return Rows(self, field, self.get(field, list) or [], make)
 
     def make_row(self, field: str, value: Any, make: Callable[[Record], T]) -> T:

@@ -124,6 +124,10 @@ def test_a_damaged_one_is_named(copied: Path, text: str, named: str) -> None:
         ({"records": "x"}, f"{GPUS}.records: str, not list"),
         ({"records": 10**9}, f"{GPUS}.records: int, not list"),
         ({"records": -1}, f"{GPUS}.records: int, not list"),
+        ({"records": {"columns": ["name"]}}, f"{GPUS}.records.rows: missing"),
+        ({"records": {"columns": "x", "rows": []}}, f"{GPUS}.records.columns: str"),
+        ({"records": {"columns": ["name"], "rows": [5]}}, "no object"),
+        ({"records": {"columns": ["name"], "rows": [[]]}}, r"records\[0\].name: miss"),
     ],
 )
 def test_a_damaged_fact_is_named(
@@ -138,8 +142,8 @@ def test_a_damaged_fact_is_named(
 
 def test_a_damaged_row_is_named(copied: Path) -> None:
     data = json.loads((copied / NAME).read_text())
-    rows = data["shared"][data["files"][GPUS]["facts"]["records"]]
-    data["shared"][rows[3]]["name"] = 7
+    table = data["files"][GPUS]["facts"]["records"]
+    table["rows"][3][table["columns"].index("name")] = 7
     (copied / NAME).write_text(json.dumps(data))
     with pytest.raises(MatrixError, match=rf"{GPUS}.records\[3\].name: int, not str"):
         Matrices(copied).find_gpu("T4")
