@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -131,7 +132,7 @@ def test_a_root_exported_as_one_archive(cpu_root: Path, tmp_path: Path) -> None:
 
 
 def test_a_bundle_brings_its_variables(cpu_root: Path, tmp_path: Path) -> None:
-    (tmp_path / "rootfs").symlink_to(cpu_root, target_is_directory=True)
+    shutil.copytree(cpu_root, tmp_path / "rootfs")
     process = {"process": {"env": ["PATH=/opt/venv/bin", "A=1"], "cwd": "/srv"}}
     (tmp_path / "config.json").write_text(json.dumps(process))
     with open_image(Request(path=str(tmp_path))) as image:
