@@ -6,7 +6,6 @@ versions come from the caller, who has them from a matrix.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from fwdoctor.driver_branches import (
@@ -385,15 +384,15 @@ def _conda_prefix(environment: Environment | None) -> list[str]:
     return ["--prefix", shell_word(environment.prefix)]
 
 
-_WINDOWS_PATH = re.compile(r"[A-Za-z]:/")
-_WINDOWS_WORD = re.compile(r"[\w:\\.+~-]+")
-
-
 def _program(path: str) -> str:
     """A program to start; PowerShell wants & before one in quotes."""
     word = shell_word(path)
-    is_quoted = _WINDOWS_PATH.match(path) and word.startswith('"')
-    return f"& {word}" if is_quoted else word
+    is_quoted = word.startswith('"')
+    return f"& {word}" if is_quoted and _is_windows_path(path) else word
+
+
+def _is_windows_path(text: str) -> bool:
+    return text[1:3] == ":/"
 
 
 def shell_word(text: str) -> str:
@@ -401,9 +400,10 @@ def shell_word(text: str) -> str:
 
     A path of Windows, C:/…, is written for its shells.
     """
-    if _WINDOWS_PATH.match(text):
+    if _is_windows_path(text):
         path = text.replace("/", "\\")
-        return path if _WINDOWS_WORD.fullmatch(path) else f'"{path}"'
+        is_safe = all(c.isalnum() or c in "\\:.+~-_" for c in path)
+        return path if is_safe else f'"{path}"'
     if text.startswith("~/"):  # a tilde in quotes is not the home folder
         return f"~/{shell_word(text[2:])}" if text[2:] else text
     safe = all(character.isalnum() or character in "@%+:,./-_~" for character in text)

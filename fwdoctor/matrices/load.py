@@ -1,6 +1,6 @@
 """The only reader of the compatibility matrices.
 
-What judging asks for comes from one packed file, in a third of the time; a file that
+What judging asks for comes from one packed file, in a quarter of the time; a file that
 changed since it was packed is read itself, as is every file of a folder without a
 packed one. A missing, damaged or foreign file raises MatrixError naming file and field.
 Nothing is cached beyond the `Matrices` object.

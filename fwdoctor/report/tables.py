@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING, Any
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from fwdoctor.report.console import make_console, to_ascii
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from fwdoctor.report.registry import RenderOptions
 
 Answer = dict[str, Any]
-_IN_ASCII = str.maketrans({"–": "-", "≥": ">=", "─": "-"})
 
 
 def span(first: object, last: object) -> str:
@@ -54,23 +53,10 @@ def make_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
 
 def render(parts: Iterable[Table | Text], options: RenderOptions) -> str:
     """The text of tables and lines, as wide and as coloured as the reader wants."""
-    console = Console(
-        file=io.StringIO(),
-        force_terminal=options.is_colored,
-        no_color=not options.is_colored,
-        color_system="standard" if options.is_colored else None,
-        width=max(options.width, 60),
-        highlight=False,
-        markup=False,
-        emoji=False,
-        legacy_windows=False,
-        safe_box=options.is_ascii,
-    )
+    console = make_console(options, least_width=60)
     with console.capture() as captured:
         for part in parts:
             console.print(part)
     lines = [line.rstrip() for line in captured.get().splitlines()]
     text = "\n".join(lines) + "\n"
-    if options.is_ascii:
-        text = text.translate(_IN_ASCII).encode("ascii", "replace").decode()
-    return text
+    return to_ascii(text) if options.is_ascii else text

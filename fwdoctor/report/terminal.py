@@ -5,11 +5,9 @@ Every text of the snapshot goes through `visible`, in `_wrap` or where it is wri
 
 from __future__ import annotations
 
-import io
 import textwrap
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.text import Text
 
 from fwdoctor.presence import frameworks
@@ -19,6 +17,7 @@ from fwdoctor.report.components import (
     machine_line,
     smoke_text,
 )
+from fwdoctor.report.console import make_console, to_ascii
 from fwdoctor.report.visible import visible
 
 if TYPE_CHECKING:
@@ -40,32 +39,17 @@ _STYLES = {
     "fix": "bold",
     "?": "yellow",
 }
-_ASCII = str.maketrans({"·": "-", "«": '"', "»": '"', "→": "->", "…": "...", "–": "-"})
 
 
 def render(report: Report, options: RenderOptions) -> str:
     """The report as text, coloured if asked, no line wider than can be helped."""
     lines = list(_lines(report, options))
-    console = Console(
-        file=io.StringIO(),
-        force_terminal=options.is_colored,
-        no_color=not options.is_colored,
-        color_system="standard" if options.is_colored else None,
-        width=max(options.width, 40),
-        highlight=False,
-        markup=False,
-        emoji=False,
-        legacy_windows=False,
-    )
+    console = make_console(options, least_width=40)
     with console.capture() as captured:
         for line in lines:
             console.print(line, soft_wrap=True)
     text = captured.get()
-    return _to_ascii(text) if options.is_ascii else text
-
-
-def _to_ascii(text: str) -> str:
-    return text.translate(_ASCII).encode("ascii", "replace").decode("ascii")
+    return to_ascii(text) if options.is_ascii else text
 
 
 def _lines(report: Report, options: RenderOptions) -> Iterator[Text]:
